@@ -14,7 +14,7 @@ from typing import Any
 
 PORTS = ("s3", "weed-master", "weed-volume", "weed-filer", "anvil", "rpc-primary", "rpc-secondary")
 GRPC_OFFSET = 10000  # SeaweedFS listens for gRPC at each HTTP port + 10000
-FIRST_PORT, LAST_PORT = 20100, 29900  # below the kernel's range for outgoing connections, also with the offset added
+FIRST_PORT, LAST_PORT = 20100, 22700  # below the range for outgoing connections, also with the offset added
 
 
 def checkout() -> Path:

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Places:
-    """The folders of one lab Airflow: the checkout it runs and the state it may write."""
+    """The folders of one lab Airflow: the checkout it runs and the state folder it may write."""
 
     checkout: Path
-    state: Path  # .dalp-dr, or wherever DALP_DR_HOME points
-
-    @property
-    def lab(self) -> Path:
-        """State of the lab; everything below belongs to the lab and goes with it."""
-        return self.state / "lab"
+    state: Path
 
     @property
     def home(self) -> Path:
-        """AIRFLOW_HOME."""
-        return self.lab / "airflow"
+        """AIRFLOW_HOME; like all of state/lab it goes with the lab."""
+        return self.state / "lab" / "airflow"
 
     @property
     def database(self) -> Path:
@@ -36,34 +30,34 @@ class Places:
 
     @property
     def secrets(self) -> Path:
-        """Ports and generated secrets of this Airflow, mode 600."""
+        """Generated secrets of this Airflow, mode 600."""
         return self.home / "secrets.json"
 
     @property
     def tokens(self) -> Path:
-        """Kubernetes tokens of the drill's identities with their time of issue, mode 600."""
+        """Kubernetes tokens of the drill's identities and when they were issued, mode 600."""
         return self.home / "tokens.json"
 
     @property
+    def migrated(self) -> Path:
+        """The Airflow version whose tables the metadata database has."""
+        return self.home / "migrated"
+
+    @property
+    def fingerprint(self) -> Path:
+        """Digest of the settings and the code that the running components have read."""
+        return self.home / "running.json"
+
+    @property
     def keys(self) -> Path:
-        """The evidence signing key pair."""
-        return self.lab / "keys"
+        """Folder of the evidence signing key pair."""
+        return self.state / "lab" / "keys"
 
     @property
     def public_key(self) -> Path:
         """The copy of the public key that `python -m dalp_dr verify` looks for."""
         return self.state / "keys" / "evidence.pub"
 
-    @property
-    def logs(self) -> Path:
-        """One log file a component."""
-        return self.lab / "logs"
-
-    @property
-    def socket(self) -> Path:
-        """Folder of PostgreSQL's Unix socket: short, because a socket path holds 107 bytes at most."""
-        return Path("/run") / f"dalp-dr-{hashlib.sha256(str(self.home).encode()).hexdigest()[:8]}"
-
     def log(self, component: str) -> Path:
         """The log file of one component."""
-        return self.logs / f"airflow-{component}.log"
+        return self.state / "lab" / "logs" / f"{component}.log"

@@ -1,0 +1,34 @@
+"""Every record kind and every check of a drill, in the order of the stages."""
+
+from __future__ import annotations
+
+from dalp_dr.chain import checks as chain
+from dalp_dr.configuration import checks as configuration
+from dalp_dr.database import checks as database
+from dalp_dr.isolation import checks as isolation
+from dalp_dr.kubernetes_resources import checks as kubernetes_resources
+from dalp_dr.model.check import Check, Stage
+from dalp_dr.model.plan import DrillPlan
+from dalp_dr.model.record import RecordKind
+from dalp_dr.object_storage import checks as object_storage
+from dalp_dr.observability import checks as observability
+from dalp_dr.services import checks as services
+from dalp_dr.timing import checks as timing
+
+_PARTS = (isolation, database, kubernetes_resources, object_storage, observability, configuration, services, chain, timing)
+KINDS: dict[str, RecordKind] = {kind.name: kind for part in _PARTS for kind in part.KINDS}
+CHECKS: tuple[Check, ...] = tuple(sorted((c for part in _PARTS for c in part.CHECKS), key=lambda c: list(Stage).index(c.stage)))
+
+
+def checks_of(kind: str) -> tuple[Check, ...]:
+    """The checks that judge records of this kind."""
+    return tuple(c for c in CHECKS if c.kind == kind)
+
+
+def required(plan: DrillPlan) -> tuple[tuple[Check, str], ...]:
+    """Every (check, subject) this drill must answer; what is not answered counts as inconclusive.
+
+    A check about a surface the drill does not cover is not required; a drill over all five surfaces requires all of them.
+    """
+    return tuple((check, subject) for check in CHECKS if check.surface is None or check.surface in plan.surfaces
+                 for subject in KINDS[check.kind].subjects(plan))

@@ -1,0 +1,1 @@
+"""The nouns of a drill: environment, plan, recovery point, check, verdict, record."""

@@ -1,0 +1,262 @@
+"""The environment document: one deployment, its sandbox, what must be found in it, its targets and its owners.
+
+A person writes it (`include/environments/*.yaml`); `model.environment_file` reads it. Every name, port, path, table and
+SQL text is here, with the defaults of a DALP 3 chart, because the chart is not public and deployments differ.
+Source and sandbox are two types: nothing that accepts one accepts the other.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$")]
+Hex32 = Annotated[str, Field(pattern=r"^0x[0-9a-f]{64}$")]
+
+
+class Document(BaseModel):
+    """Frozen; unknown fields are refused, so that a typing mistake is found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class SourceNamespace(Document):
+    """One namespace of production, how it is backed up, and the Helm release that made it."""
+
+    name: Name
+    role: Annotated[str, Field(pattern=r"^[a-z]{2,14}$")]  # ends the sandbox namespace's name: app, support ...
+    schedule: str  # Velero Schedule
+    backup_max_age_hours: Annotated[float, Field(gt=0)]
+    release: str  # Helm release
+    seal_secrets: tuple[str, ...] = ()  # replaced by dummies before any object exists in the sandbox
+    object_read_secrets: tuple[str, ...] = ()  # sealed too, then given the read-only object storage key before start
+    leave_out: tuple[str, ...] = ()  # names that must not be restored (the database's own objects, its write key)
+    configuration: dict[str, dict[str, str]] = {}  # ConfigMap name -> keys rewritten for the sandbox
+    optional_differences: tuple[str, ...] = ()  # "Kind/name" that may differ from the backup
+
+
+class Source(Document):
+    """Production. Only ever read."""
+
+    namespaces: Annotated[tuple[SourceNamespace, ...], Field(min_length=1)]
+    velero_namespace: Name = "velero"
+    backup_location: str = "default"
+    backup_bucket: str
+    backup_prefix: str = ""
+
+    def namespace(self, role: str) -> SourceNamespace:
+        return next(n for n in self.namespaces if n.role == role)
+
+
+class Quota(Document):
+    """Bounds of one sandbox namespace; each volume restore costs 100m CPU and 128Mi on top of the workloads."""
+
+    cpu: str = "4"
+    memory: str = "6Gi"
+    pods: int = 40
+
+
+class Route(Document):
+    """One address the sandbox may reach."""
+
+    address: str
+    port: Annotated[int, Field(gt=0, lt=65536)]
+
+
+class Routes(Document):
+    """Everything a sandbox pod may reach beside DNS and its own namespace; nothing else."""
+
+    kubernetes_api: Route
+    backup_store: Route
+    object_storage: Route
+    rpc: Route
+    operator_namespace: Name = "cnpg-system"
+    operator_labels: dict[str, str] = {"app.kubernetes.io/name": "cloudnative-pg"}
+
+
+class Canary(Document):
+    """An address that must be refused from inside the sandbox."""
+
+    name: str
+    address: str
+    port: Annotated[int, Field(gt=0, lt=65536)]
+
+
+class Sandbox(Document):
+    """The isolated side. The only one ever written."""
+
+    namespace_prefix: Annotated[str, Field(pattern=r"^[a-z][-a-z0-9]{2,20}-$")] = "dalp-drill-"
+    probe_image: str
+    priority_class: str = "dalp-drill"
+    expires_after_hours: Annotated[float, Field(gt=0, le=720)] = 24
+    quota: Quota = Quota()
+    routes: Routes
+    canaries: Annotated[tuple[Canary, ...], Field(min_length=1)]
+    drill_host_suffix: str = "drill.invalid"
+
+
+class Database(Document):
+    """The CloudNativePG cluster, its archive and what the restored database must show."""
+
+    cluster: Name
+    namespace: Name
+    archive_bucket: str
+    archive_prefix: str = ""
+    archive_endpoint: str | None = None
+    server_name: str
+    image: str
+    database: str
+    owner: str
+    storage: str
+    postgres_uid: int = 26
+    postgres_gid: int = 26
+    parameters: dict[str, str] = {}
+    base_backup_max_age_hours: Annotated[float, Field(gt=0)] = 26
+    pitr_window_days: Annotated[int, Field(gt=0)] = 30
+    required_tables: tuple[str, ...] = ()
+
+
+class Bucket(Document):
+    """A versioned bucket whose objects rows of the database name."""
+
+    name: str
+    prefixes: Annotated[tuple[str, ...], Field(min_length=1)]
+    noncurrent_days: Annotated[int, Field(gt=0)] = 90
+
+
+class Service(Document):
+    """A DALP service: where it runs, how it tells its health, and when it may start."""
+
+    name: Name
+    role: str = "app"  # which namespace
+    workload: Annotated[str, Field(pattern=r"^(deployment|statefulset)/[-a-z0-9.]+$")]
+    service: Name
+    port: Annotated[int, Field(gt=0, lt=65536)]
+    ready_path: str = "/health/ready"
+    order: Annotated[int, Field(ge=0)]  # lower starts first; workers and whatever has side effects last
+    database_session: str | None = None  # application_name it must show in the sandbox's pg_stat_activity
+    serves: Literal["api", "dapp", "worker", "indexer", "gateway", "other"]
+
+
+class Signal(Document):
+    """Something known to be in the observability data: a request to its service and a text its answer must contain."""
+
+    kind: Literal["metric", "log", "trace"]
+    path: str
+    contains: str
+
+
+class Observability(Document):
+    """Where the restored telemetry is asked, and for what."""
+
+    role: str = "observability"
+    workload: str
+    service: Name
+    port: int
+    signals: Annotated[tuple[Signal, ...], Field(min_length=3)]
+
+
+class Chain(Document):
+    """The EVM network that restored state is compared with."""
+
+    chain_id: Annotated[int, Field(gt=0)]
+    genesis_hash: Hex32 | None = None  # None: both RPC nodes must at least agree; then the check says so
+    max_lag_blocks: Annotated[int, Field(ge=0)] = 20
+    tokens: tuple[str, ...] = ()  # empty: every token of the index
+
+
+class Configuration(Document):
+    """Helm values in Git."""
+
+    branch: str = "main"
+    values: dict[str, str]  # role -> path of the values file
+    charts: dict[str, str]  # role -> path of the chart
+
+
+class Targets(Document):
+    """What the deployment promises itself; a drill is measured against it. Approved before the run."""
+
+    rto_seconds: Annotated[int, Field(gt=0)]
+    rtt_seconds: Annotated[int, Field(gt=0)]
+    rpo_seconds: dict[Literal["database", "kubernetes_resources", "object_storage", "observability", "configuration"],
+                      Annotated[int, Field(gt=0)]]
+    approved_by: str
+    approved_on: str
+    version: str
+
+
+class Owner(Document):
+    """Who may sign off: the user id as Airflow's identity provider gives it."""
+
+    user: str
+    name: str
+
+
+class Connections(Document):
+    """Airflow connection ids; they alone decide which outside a drill talks to."""
+
+    source_kubernetes: str = "dalp_source_kubernetes"
+    sandbox_kubernetes: str = "dalp_sandbox_kubernetes"
+    backup_store: str = "dalp_backup_store"
+    object_storage: str = "dalp_object_storage"
+    sandbox_object_read: str = "dalp_sandbox_object_read"
+    evidence_store: str = "dalp_evidence_store"
+    rpc_primary: str = "dalp_rpc_primary"
+    rpc_secondary: str = "dalp_rpc_secondary"
+    api: str = "dalp_api"
+    configuration_repository: str = "dalp_configuration_repository"
+    evidence_signing: str = "dalp_evidence_signing"
+
+
+class Environment(Document):
+    """One deployment, described once for all drills."""
+
+    version: Literal[1]
+    name: Name
+    description: str = ""
+    profile: Annotated[str, Field(pattern=r"^[a-z0-9][-a-z0-9.]*$")] = "dalp-3.x"  # SQL texts in include/sql/<profile>/
+    cluster: Literal["same", "separate"] = "same"
+    evidence_bucket: str
+    evidence_lock: Literal["COMPLIANCE", "GOVERNANCE", "NONE"] = "GOVERNANCE"
+    evidence_retention_days: Annotated[int, Field(gt=0)] = 2557  # seven years
+    source: Source
+    sandbox: Sandbox
+    database: Database
+    object_storage: Annotated[tuple[Bucket, ...], Field(min_length=1)]
+    services: Annotated[tuple[Service, ...], Field(min_length=1)]
+    observability: Observability
+    chain: Chain
+    configuration: Configuration
+    targets: Targets
+    owners: Annotated[tuple[Owner, ...], Field(min_length=1)]
+    accountable_team: str = ""
+    connections: Connections = Connections()
+    health_polls: Annotated[int, Field(ge=2)] = 5  # consecutive healthy answers before a service counts as healthy
+    deadline_minutes: Annotated[int, Field(gt=0)] = 240
+
+    @model_validator(mode="after")
+    def consistent(self) -> Environment:
+        """Cross-field rules; each message names the field to change."""
+        names = {n.name for n in self.source.namespaces}
+        roles = [n.role for n in self.source.namespaces]
+        if len(set(roles)) != len(roles) or len(names) != len(roles):
+            raise ValueError("source.namespaces: names and roles must each be different")
+        if bad := sorted(n for n in names if n.startswith(self.sandbox.namespace_prefix)):
+            raise ValueError(f"sandbox.namespace_prefix: source namespace {bad[0]} begins with it; choose another prefix")
+        if self.database.namespace not in names:
+            raise ValueError(f"database.namespace: {self.database.namespace} is not among source.namespaces")
+        for label, role in [*((f"services[{s.name}].role", s.role) for s in self.services),
+                            ("observability.role", self.observability.role)]:
+            if role not in roles:
+                raise ValueError(f"{label}: {role} is not the role of a source namespace")
+        if missing := sorted({"api", "dapp", "worker", "indexer"} - {s.serves for s in self.services}):
+            raise ValueError(f"services: no service has `serves: {missing[0]}`; the seed names API, dapp, workers and indexer")
+        if missing := [s for s in ("database", "kubernetes_resources", "object_storage", "observability", "configuration")
+                       if s not in self.targets.rpo_seconds]:
+            raise ValueError(f"targets.rpo_seconds: {missing[0]} has no target")
+        if self.evidence_bucket in {self.source.backup_bucket, self.database.archive_bucket}:
+            raise ValueError("evidence_bucket: evidence must not share a bucket with the backups it speaks of")
+        if {s.kind for s in self.observability.signals} != {"metric", "log", "trace"}:
+            raise ValueError("observability.signals: name at least one metric, one log line and one trace")
+        return self

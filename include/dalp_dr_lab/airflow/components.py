@@ -1,0 +1,125 @@
+"""Airflow's four components in the lab as processes: started, watched until they answer, restarted, ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dalp_dr_lab import processes, state
+from dalp_dr_lab.airflow import configuration
+from dalp_dr_lab.airflow.places import Places
+from dalp_dr_lab.errors import LabError
+from dalp_dr_lab.lab import Lab
+
+DATABASE = "airflow-database"
+API_SERVER = "airflow-api-server"
+# Each component with its name in the API server's health report.
+COMPONENTS = {
+    API_SERVER: "metadatabase",
+    "airflow-scheduler": "scheduler",
+    "airflow-dag-processor": "dag_processor",
+    "airflow-triggerer": "triggerer",
+}
+HEALTH_SECONDS = 180
+POLL_SECONDS = 0.5
+STOP_SECONDS = 15
+
+
+def command(name: str) -> list[str]:
+    """The command of one component or of `airflow-db`, by this interpreter."""
+    return [sys.executable, "-m", "airflow", name.removeprefix("airflow-")]
+
+
+def start(lab: Lab, name: str, words: Sequence[str], env: Mapping[str, str]) -> None:
+    """Start one program without another Airflow's settings in its environment."""
+    unset = [word for inherited in configuration.without(os.environ) for word in ("-u", inherited)]
+    lab.spawn(name, ["env", *unset, *words], env=env)
+
+
+def stop(lab: Lab, names: Iterable[str]) -> None:
+    """End recorded components with everything they started, also where a component itself was killed before."""
+    names = list(names)
+    records = state.read(lab.folder)["processes"]
+    sessions = {int(records[name]["pid"]) for name in names if name in records and records[name]["boot"] == processes.boot()}
+    family = _session_members(sessions, str(Places(lab.checkout, lab.home).home))
+    processes.stop(lab.folder, names, grace_seconds=STOP_SECONDS)
+    processes.kill({pid for pid, born in family.items() if processes.birth(pid) == born}, processes.signal.SIGKILL, 5)
+
+
+def members(lab: Lab, names: Iterable[str]) -> set[int]:
+    """Process ids of running components and of everything below them."""
+    alive = processes.alive(lab.folder)
+    top = {alive[name] for name in names if name in alive}
+    return top | processes.descendants(top)
+
+
+def wait(lab: Lab, name: str, answers: Callable[[], bool], what: str, seconds: float = HEALTH_SECONDS) -> None:
+    """Wait until `answers` is true; LabError when the program ends or the time is up."""
+    end = time.monotonic() + seconds
+    while not answers():
+        if name not in processes.alive(lab.folder):
+            raise LabError(f"{what} ended while starting: {last_words(lab, name)}")
+        if time.monotonic() > end:
+            raise LabError(f"{what} did not answer within {seconds:.0f} s: {last_words(lab, name)}")
+        time.sleep(POLL_SECONDS)
+
+
+def wait_healthy(lab: Lab, url: str, since: datetime | None) -> None:
+    """Wait until every component reports healthy with a heartbeat younger than its start."""
+    for name, part in COMPONENTS.items():
+        wait(lab, name, lambda part=part: healthy(report(url), part, since), f"Airflow's {name.removeprefix('airflow-')}")  # type: ignore[misc]
+
+
+def report(url: str) -> dict[str, Any]:
+    """The API server's health report; empty while it does not answer."""
+    try:
+        with urllib.request.urlopen(f"{url}/api/v2/monitor/health", timeout=10) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return {}
+
+
+def healthy(found: Mapping[str, Any], part: str, since: datetime | None = None) -> bool:
+    """Whether a health report calls one part healthy, by a heartbeat not older than `since` where it has one."""
+    entry = found.get(part) or {}
+    beat = entry.get(f"latest_{part}_heartbeat")
+    fresh = since is None or part == "metadatabase" or (beat is not None and _moment(beat) >= since)
+    return entry.get("status") == "healthy" and fresh
+
+
+def last_words(lab: Lab, name: str) -> str:
+    """The end of a component's log and where the rest is."""
+    log = Places(lab.checkout, lab.home).log(name)
+    lines = log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []
+    return f"{' | '.join(lines)[-600:] or 'it said nothing'} (log: {log})"
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _session_members(sessions: set[int], home: str) -> dict[int, int]:
+    """Processes of these sessions that run for this Airflow: `{pid: birth}`."""
+    found: dict[int, int] = {}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            session = int((folder / "stat").read_text().rpartition(")")[2].split()[3])
+            ours = session in sessions and f"AIRFLOW_HOME={home}\0".encode() in (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        born = processes.birth(int(folder.name))
+        if ours and born is not None:
+            found[int(folder.name)] = born
+    return found

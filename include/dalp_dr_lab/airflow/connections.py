@@ -1,0 +1,78 @@
+"""Airflow's connections in the lab: the only place where the drill learns that it is one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """One S3 key."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the connections lead to, taken from the lab's state."""
+
+    source_kubeconfig: Mapping[str, Any] = field(repr=False)
+    sandbox_kubeconfig: Mapping[str, Any] = field(repr=False)
+    s3_endpoint: str
+    s3_region: str
+    backup_reader: KeyPair
+    documents_reader: KeyPair
+    evidence: KeyPair
+    rpc_primary_url: str
+    rpc_secondary_url: str
+    api_key: str = field(repr=False)
+    configuration_repository: str
+    signing_key_pem: str = field(repr=False)
+
+
+def connections(outside: Outside) -> dict[str, dict[str, Any]]:
+    """`{connection id: connection}` in Airflow's JSON form."""
+    documents = _bucket(outside, outside.documents_reader)
+    return {
+        "dalp_source_kubernetes": _kubernetes(outside.source_kubeconfig),
+        "dalp_sandbox_kubernetes": _kubernetes(outside.sandbox_kubeconfig),
+        "dalp_backup_store": _bucket(outside, outside.backup_reader),
+        "dalp_object_storage": documents,
+        "dalp_sandbox_object_read": documents,
+        "dalp_evidence_store": _bucket(outside, outside.evidence),
+        "dalp_rpc_primary": {"conn_type": "http", "host": outside.rpc_primary_url},
+        "dalp_rpc_secondary": {"conn_type": "http", "host": outside.rpc_secondary_url},
+        "dalp_api": {"conn_type": "http", "password": outside.api_key},
+        "dalp_configuration_repository": {"conn_type": "git", "host": outside.configuration_repository},
+        "dalp_evidence_signing": {
+            "conn_type": "generic",
+            "password": outside.signing_key_pem,
+            "extra": {"algorithm": "ed25519"},
+        },
+    }
+
+
+def as_variables(found: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The connections as the environment variables Airflow reads."""
+    return {f"AIRFLOW_CONN_{name.upper()}": json.dumps(one, sort_keys=True) for name, one in found.items()}
+
+
+def _kubernetes(kubeconfig: Mapping[str, Any]) -> dict[str, Any]:
+    return {"conn_type": "kubernetes", "extra": {"kube_config": json.dumps(kubeconfig, sort_keys=True)}}
+
+
+def _bucket(outside: Outside, key: KeyPair) -> dict[str, Any]:
+    return {
+        "conn_type": "aws",
+        "login": key.access_key,
+        "password": key.secret_key,
+        "extra": {
+            "endpoint_url": outside.s3_endpoint,
+            "region_name": outside.s3_region,
+            "config_kwargs": {"s3": {"addressing_style": "path"}},
+        },
+    }

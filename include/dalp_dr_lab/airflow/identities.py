@@ -1,0 +1,56 @@
+"""The drill's Kubernetes identities in the lab: ServiceAccounts with the project's RBAC, and kubeconfigs that hold their tokens."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dalp_dr_lab.airflow.places import Places
+from dalp_dr_lab.airflow.settings import write_private
+from dalp_dr_lab.errors import LabError
+from dalp_dr_lab.lab import Lab
+
+NAMESPACE = "dalp-dr"
+TOKEN_SECONDS = 24 * 3600
+RENEW_AFTER_SECONDS = 12 * 3600
+
+
+def apply_rights(lab: Lab) -> None:
+    """Apply include/rbac/*.yaml: the namespace, the ServiceAccounts and exactly the rights a production install gives them."""
+    manifests = sorted((lab.checkout / "include" / "rbac").glob("*.yaml"))
+    if not manifests:
+        raise LabError("include/rbac holds no manifest, so the drill would have no identity. Restore it from Git.")
+    for manifest in manifests:
+        lab.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(manifest))
+
+
+def kubeconfig(lab: Lab, places: Places, account: str) -> dict[str, Any]:
+    """A kubeconfig for one ServiceAccount of namespace dalp-dr; its token is kept and renewed after half its life."""
+    admin = yaml.safe_load(Path(lab.kubeconfig).read_text())
+    cluster = _current_cluster(admin)
+    known: dict[str, Any] = json.loads(places.tokens.read_text()) if places.tokens.exists() else {}
+    entry = known.get(account)
+    if not entry or entry["cluster"] != cluster or time.time() - entry["issued_at"] > RENEW_AFTER_SECONDS:
+        token = lab.kubectl("create", "token", account, "-n", NAMESPACE, f"--duration={TOKEN_SECONDS}s").strip()
+        entry = {"token": token, "cluster": cluster, "issued_at": int(time.time())}
+        write_private(places.tokens, {**known, account: entry})
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": account,
+        "clusters": [{"name": "lab", "cluster": cluster}],
+        "users": [{"name": account, "user": {"token": entry["token"]}}],
+        "contexts": [{"name": account, "context": {"cluster": "lab", "user": account, "namespace": NAMESPACE}}],
+    }
+
+
+def _current_cluster(admin: dict[str, Any]) -> dict[str, Any]:
+    context = next(one["context"] for one in admin["contexts"] if one["name"] == admin["current-context"])
+    found: dict[str, Any] = next(one["cluster"] for one in admin["clusters"] if one["name"] == context["cluster"])
+    if "certificate-authority" in found:
+        raise LabError("The kubeconfig names its certificate authority by file. Flatten it: kubectl config view --flatten.")
+    return found

@@ -1,0 +1,31 @@
+"""What the connections lead to, read from the running lab."""
+
+from __future__ import annotations
+
+from dalp_dr_lab.airflow import identities, signing
+from dalp_dr_lab.airflow.connections import KeyPair, Outside
+from dalp_dr_lab.airflow.places import Places
+from dalp_dr_lab.lab import REGION, Lab
+
+
+def of(lab: Lab, places: Places) -> Outside:
+    """The addresses and credentials of this lab; rights are applied before tokens are asked for."""
+    identities.apply_rights(lab)
+
+    def key(name: str) -> KeyPair:
+        return KeyPair(lab.identities[name].access_key, lab.identities[name].secret_key)
+
+    return Outside(
+        source_kubeconfig=identities.kubeconfig(lab, places, "source-reader"),
+        sandbox_kubeconfig=identities.kubeconfig(lab, places, "drill"),
+        s3_endpoint=lab.s3_endpoint,
+        s3_region=REGION,
+        backup_reader=key("backup-reader"),
+        documents_reader=key("documents-reader"),
+        evidence=key("evidence"),
+        rpc_primary_url=lab.rpc_url("primary"),
+        rpc_secondary_url=lab.rpc_url("secondary"),
+        api_key="",
+        configuration_repository=str(lab.folder / "git" / "configuration"),
+        signing_key_pem=signing.private_key(places),
+    )

@@ -1,0 +1,1 @@
+"""The miniature DALP: image, charts, contract, configuration in Git, traffic and backups."""
