@@ -65,6 +65,8 @@ def borrow_network(root: Path) -> None:
 def forget_network(root: Path) -> None:
     """Take back what `borrow_network` gave, and package lists with it."""
     (root / "etc/pip.conf").unlink(missing_ok=True)
+    for name in ("resolv.conf", "hosts"):
+        (root / "etc" / name).write_text("")
     for path in Path("/etc/apt/apt.conf.d").glob("*"):
         if _names_an_index(path):
             (root / str(path).lstrip("/")).unlink(missing_ok=True)
@@ -96,8 +98,14 @@ def _run(words: Sequence[str], failed: str) -> None:
         raise LabError(f"{failed}:\n{tail}\nCheck this machine's way to the package indexes and run `make setup` again.")
 
 
-def _fill_postgres(root: Path) -> None:
+def _fill_base(root: Path) -> None:
     debian(root)
+    forget_network(root)
+
+
+def _fill_postgres(root: Path, start: Path) -> None:
+    subprocess.run(["cp", "-a", "--reflink=auto", str(start), str(root)], check=True)
+    borrow_network(root)
     (root / "etc/postgresql-common").mkdir(parents=True, exist_ok=True)
     (root / "etc/postgresql-common/createcluster.conf").write_text("create_main_cluster = false\n")
     chroot(
@@ -110,13 +118,14 @@ def _fill_postgres(root: Path) -> None:
 
 
 def base(cluster: Cluster) -> Path:
-    """The minimal Debian of docker.io/local/base:1."""
-    return folder(cluster, "base", f"1 debian {RELEASE}", debian)
+    """A minimal Debian, to be copied and added to."""
+    return folder(cluster, "base", f"1 debian {RELEASE}", _fill_base)
 
 
 def postgres(cluster: Cluster) -> Path:
     """Debian with PostgreSQL 17 and Barman's cloud tools, in which PostgreSQL's user is 100:102."""
-    return folder(cluster, "postgres", f"1 {RELEASE} {POSTGRES_PACKAGES} {BARMAN_TOOLS}", _fill_postgres)
+    recipe = f"1 {RELEASE} {POSTGRES_PACKAGES} {BARMAN_TOOLS}"
+    return folder(cluster, "postgres", recipe, lambda root: _fill_postgres(root, base(cluster)))
 
 
 def pause_image(cluster: Cluster) -> Path:
