@@ -49,13 +49,13 @@ def archive_name(name: str) -> str:
     return name.replace("/", "_").replace(":", "_") + ".tar"
 
 
-def write(target: Path, layers: Iterable[Path | Files], images: Sequence[Image]) -> Path:
+def write(target: Path, layers: Sequence[Path | Files], images: Sequence[Image]) -> Path:
     """Write `target`: one archive in which all `images` share the uncompressed `layers` (folders and single files).
 
     Names need a registry and a tag that is not `latest`, else kubelet tries to pull them.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    tars = [target.with_suffix(f".layer{number}") for number, _ in enumerate(layers := list(layers))]
+    tars = [target.with_suffix(f".layer{number}") for number in range(len(layers))]
     try:
         for tar, layer in zip(tars, layers, strict=True):
             _pack_files(tar, layer) if isinstance(layer, Files) else _pack_folder(tar, layer)

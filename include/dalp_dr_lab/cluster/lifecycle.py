@@ -20,6 +20,7 @@ from dalp_dr_lab.errors import LabError
 NEEDED = ("containerd", "ctr", "runc", "nft", "ip", "openssl", "nsenter", "unshare", "sysctl")
 FIRST = ("containerd", "etcd", "kube-apiserver")
 LATER = ("kube-controller-manager", "kube-scheduler", "network-policy", "local-storage")
+CORE = {"node", *FIRST}  # the others keep nothing: each can be started again beside them
 READY_SECONDS = 90.0
 
 
@@ -28,14 +29,20 @@ def running(cluster: Cluster) -> bool:
     return set(configuration.commands(cluster)) | {"node"} <= set(processes.alive(cluster.run))
 
 
+def _half_made(cluster: Cluster) -> bool:
+    """Whether an `up` was cut short."""
+    return not set(configuration.commands(cluster)) <= set(state.read(cluster.run)["processes"])
+
+
 def stopped(cluster: Cluster) -> list[str]:
     """Programs that were started and have died since."""
     return sorted(set(state.read(cluster.run)["processes"]) - set(processes.alive(cluster.run)))
 
 
 def up(cluster: Cluster) -> bool:
-    """Start an empty cluster (about 10 s) and return True; False when it runs already."""
-    if running(cluster):
+    """Start an empty cluster (about 10 s) and return True; False when it runs already (what had died is started again)."""
+    if CORE <= set(processes.alive(cluster.run)) and not _half_made(cluster):
+        _start(cluster, *(name for name in stopped(cluster)))
         images.load(cluster, sorted(cluster.images.glob("*.tar")))
         return False
     missing = [name for name in NEEDED if not shutil.which(name)]
@@ -64,7 +71,7 @@ def up(cluster: Cluster) -> bool:
     addons = (SOURCE / "addons.yaml").read_text()
     values = {"BIN": cluster.bin, "PAUSE": PAUSE, "DNS_IP": cluster.dns_ip, "HOST_IP": cluster.host_ip}
     for key, value in values.items():
-        addons = addons.replace("${%s}" % key, str(value))
+        addons = addons.replace("${" + key + "}", str(value))
     kubectl = (cluster.kube, "kubectl", f"--kubeconfig={cluster.kubeconfig}")
     node.sh(*kubectl, "apply", "--server-side", "--filename=-", input=addons)
     _wait(cluster, "the node", lambda: _node_ready(cluster))
