@@ -27,13 +27,13 @@ class _BoundedLoader(yaml.SafeLoader):
         self.depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            self.aliases += 1
-            if self.aliases > LIMIT_ALIASES:
-                raise yaml.MarkedYAMLError(problem=f"more than {LIMIT_ALIASES} aliases", problem_mark=self.peek_event().start_mark)
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        self.aliases += isinstance(event, yaml.AliasEvent)
+        if self.aliases > LIMIT_ALIASES:
+            raise yaml.MarkedYAMLError(problem=f"more than {LIMIT_ALIASES} aliases", problem_mark=event.start_mark)
         self.depth += 1
         if self.depth > LIMIT_DEPTH:
-            raise yaml.MarkedYAMLError(problem=f"nested deeper than {LIMIT_DEPTH}", problem_mark=self.peek_event().start_mark)
+            raise yaml.MarkedYAMLError(problem=f"nested deeper than {LIMIT_DEPTH}", problem_mark=event.start_mark)
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -41,7 +41,7 @@ class _BoundedLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key, _ in node.value:
-            name = self.construct_object(key, deep=True)  # type: ignore[no-untyped-call]
+            name = self.construct_object(key, deep=True)
             if name in seen:
                 raise yaml.MarkedYAMLError(problem=f"field {name!r} is given twice", problem_mark=key.start_mark)
             seen.add(name)

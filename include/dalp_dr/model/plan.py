@@ -107,6 +107,14 @@ class DrillPlan:
         return tuple(n.role for n in self.environment.source.namespaces)
 
     @property
+    def covered_roles(self) -> tuple[str, ...]:
+        """Roles of the namespaces whose Velero backup this drill restores."""
+        wanted = {r for r in self.roles if Surface.KUBERNETES_RESOURCES in self.surfaces}
+        if Surface.OBSERVABILITY in self.surfaces:
+            wanted.add(self.environment.observability.role)
+        return tuple(r for r in self.roles if r in wanted)
+
+    @property
     def database_role(self) -> str:
         source = self.environment.source.namespaces
         return next(n.role for n in source if n.name == self.environment.database.namespace)

@@ -29,7 +29,7 @@ class Record:
     """Facts of one kind about one subject, from one attempt of one task.
 
     `facts` is None when they could not be obtained; `error` then says why. `recorded_at`: UTC, RFC 3339, clock of the
-    worker that wrote it.
+    worker that wrote it; `began_at`: when the task began to gather.
     """
 
     kind: str
@@ -40,6 +40,7 @@ class Record:
     recorded_at: str
     facts: dict[str, Any] | None
     error: str | None = None
+    began_at: str = ""
     captures: tuple[Capture, ...] = ()
     schema_version: int = SCHEMA_VERSION
 

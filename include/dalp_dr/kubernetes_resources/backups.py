@@ -1,0 +1,155 @@
+"""Chooses the Velero backup of each source namespace and says whether it may be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from dalp_dr.model.check import CheckResult, expect, failed, passed
+from dalp_dr.model.environment import SourceNamespace
+from dalp_dr.model.plan import BackupPoint, DrillPlan, utc
+
+SCHEDULE_LABEL = "velero.io/schedule-name"
+
+
+@dataclass(frozen=True)
+class VolumeBackup:
+    """One claim of the namespace and what the backup holds of it; `bytes_` is None where nothing was backed up."""
+
+    claim: str
+    method: str  # PodVolumeBackup, CSISnapshot, NativeSnapshot or none
+    bytes_: int | None
+    reclaim_policy: str
+    result: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class BackupFacts:
+    """The chosen backup as Velero and its bucket tell it. `found` is None when the namespace has no usable backup."""
+
+    role: str
+    namespace: str
+    schedule: str
+    found: BackupPoint | None
+    phase: str | None
+    errors: int
+    warnings: int
+    items: int
+    items_listed: int
+    newer_failed: tuple[str, ...]
+    location_phase: str
+    location_mode: str
+    schedule_phase: str | None
+    schedule_paused: bool
+    volumes: tuple[VolumeBackup, ...]
+    server_version: str
+
+
+def choose(backups: Iterable[dict[str, Any]], source: SourceNamespace, incident_time: datetime) -> BackupPoint | None:
+    """The newest Completed backup of the namespace's schedule that had completed at the incident time."""
+    usable = [p for b in backups if (p := _point(b, source)) and utc(p.completed_at) <= incident_time
+              and b.get("status", {}).get("phase") == "Completed"]
+    return max(usable, key=lambda p: p.started_at, default=None)
+
+
+def _point(backup: dict[str, Any], source: SourceNamespace) -> BackupPoint | None:
+    status = backup.get("status", {})
+    if backup["metadata"].get("labels", {}).get(SCHEDULE_LABEL) != source.schedule or "completionTimestamp" not in status:
+        return None
+    return BackupPoint(role=source.role, namespace=source.name, backup=backup["metadata"]["name"], schedule=source.schedule,
+                       started_at=status["startTimestamp"], completed_at=status["completionTimestamp"],
+                       expires_at=status.get("expiration", ""))
+
+
+def newer_failed(backups: Iterable[dict[str, Any]], source: SourceNamespace, point: BackupPoint | None) -> tuple[str, ...]:
+    """`name (phase)` of each backup of the schedule that ended badly after the chosen one began."""
+    names = []
+    for backup in backups:
+        status, labels = backup.get("status", {}), backup["metadata"].get("labels", {})
+        bad = status.get("phase") in {"Failed", "PartiallyFailed", "FailedValidation"}
+        newer = point is None or status.get("startTimestamp", "9") > point.started_at
+        if labels.get(SCHEDULE_LABEL) == source.schedule and bad and newer:
+            names.append(f"{backup['metadata']['name']} ({status['phase']})")
+    return tuple(sorted(names))
+
+
+def volumes(claims: Iterable[str], volumeinfo: Iterable[dict[str, Any]]) -> tuple[VolumeBackup, ...]:
+    """What the backup holds of every claim: those listed in its resource list and those in its volume information."""
+    known: dict[str, VolumeBackup] = {}
+    for entry in volumeinfo:
+        claim, info = entry.get("pvcName") or "", entry.get("pvbInfo") or {}
+        method = "none" if entry.get("skipped") else entry.get("backupMethod") or "none"
+        if claim:
+            known[claim] = VolumeBackup(claim=claim, method=method, bytes_=info.get("size", 0) if method != "none" else None,
+                                        reclaim_policy=(entry.get("pvInfo") or {}).get("reclaimPolicy", ""),
+                                        result=entry.get("result", ""), reason=entry.get("skippedReason") or "")
+    for claim in claims:
+        known.setdefault(claim, VolumeBackup(claim, "none", None, "", "", "no running pod of this backup mounts it"))
+    return tuple(known[c] for c in sorted(known))
+
+
+def judge_complete(facts: BackupFacts, plan: DrillPlan) -> CheckResult:
+    expected = f"a Completed backup of schedule {facts.schedule} from before {plan.incident_time}, without errors"
+    if facts.found is None:
+        return failed(expected, "none", facts.newer_failed)
+    problems = [*facts.newer_failed]
+    if facts.phase != "Completed" or facts.errors:
+        problems.append(f"{facts.found.backup}: phase {facts.phase}, {facts.errors} errors")
+    if facts.items_listed == 0:
+        problems.append(f"{facts.found.backup}: its resource list is empty")
+    return expect(not problems, expected, f"{facts.found.backup}, {facts.items_listed} objects listed", problems)
+
+
+def judge_fresh(facts: BackupFacts, plan: DrillPlan) -> CheckResult:
+    source = plan.environment.source.namespace(facts.role)
+    limit = timedelta(hours=source.backup_max_age_hours)
+    expected = f"backup of {facts.namespace} at most {source.backup_max_age_hours:g} h old at {plan.incident_time}"
+    if facts.found is None:
+        return failed(expected, "no backup")
+    age = utc(plan.incident_time) - utc(facts.found.started_at)
+    seen = f"{facts.found.backup} is {age.total_seconds() / 3600:.1f} h old"
+    return expect(age <= limit, expected, seen, () if age <= limit else (seen,))
+
+
+def judge_outlives(facts: BackupFacts, plan: DrillPlan) -> CheckResult:
+    deadline = utc(plan.asked_at) + timedelta(minutes=plan.environment.deadline_minutes)
+    expected = f"backup expires after the drill's deadline {deadline:%Y-%m-%dT%H:%M:%SZ}"
+    if facts.found is None:
+        return failed(expected, "no backup")
+    if not facts.found.expires_at:
+        return failed(expected, f"{facts.found.backup} has no expiration")
+    return expect(utc(facts.found.expires_at) > deadline, expected, f"{facts.found.backup} expires {facts.found.expires_at}")
+
+
+def judge_location(facts: BackupFacts, plan: DrillPlan) -> CheckResult:
+    mode = "ReadOnly" if plan.environment.cluster == "separate" else "ReadWrite"
+    expected = f"backup location Available, {mode}"
+    seen = f"{facts.location_phase or 'no phase'}, {facts.location_mode}"
+    return expect(facts.location_phase == "Available" and facts.location_mode == mode, expected, seen)
+
+
+def judge_schedule(facts: BackupFacts, plan: DrillPlan) -> CheckResult:
+    expected = f"schedule {facts.schedule} exists, Enabled and not paused"
+    if facts.schedule_phase is None:
+        return failed(expected, "no such schedule")
+    seen = f"{facts.schedule_phase or 'no phase'}{', paused' if facts.schedule_paused else ''}"
+    return expect(facts.schedule_phase == "Enabled" and not facts.schedule_paused, expected, seen)
+
+
+def judge_volumes(facts: BackupFacts, plan: DrillPlan) -> CheckResult:
+    """The seed's trap: a claim without its pod comes back empty, or, with reclaim policy Retain, as production's own volume."""
+    expected = "data of every claim in the backup"
+    bad = []
+    for volume in facts.volumes:
+        if volume.method == "none":
+            kind = "would mount production's volume" if volume.reclaim_policy == "Retain" else "would come back empty"
+            bad.append(f"{facts.namespace}/{volume.claim}: no data in the backup, {kind} ({volume.reason or 'skipped'})")
+        elif volume.result not in {"", "succeeded"}:
+            bad.append(f"{facts.namespace}/{volume.claim}: {volume.method} {volume.result}")
+    if not facts.found:
+        return failed(expected, "no backup")
+    seen = f"{len(facts.volumes) - len(bad)} of {len(facts.volumes)} claims with data"
+    return failed(expected, seen, bad) if bad else passed(expected, seen)
