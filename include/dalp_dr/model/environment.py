@@ -64,13 +64,19 @@ class Route(Document):
     port: Annotated[int, Field(gt=0, lt=65536)]
 
 
-class Routes(Document):
-    """Everything a sandbox pod may reach beside DNS and its own namespace; nothing else."""
+FROM_CONNECTION = Route(address="from-connection", port=1)  # replaced when the plan is made
 
-    kubernetes_api: Route
-    backup_store: Route
-    object_storage: Route
-    rpc: Route
+
+class Routes(Document):
+    """Everything a sandbox pod may reach beside DNS and its own namespace; nothing else.
+
+    An address left out is taken from the Airflow connection (the API server's from its endpoints) when the plan is made.
+    """
+
+    kubernetes_api: Route = FROM_CONNECTION
+    backup_store: Route = FROM_CONNECTION
+    object_storage: Route = FROM_CONNECTION
+    rpc: Route = FROM_CONNECTION
     operator_namespace: Name = "cnpg-system"
     operator_labels: dict[str, str] = {"app.kubernetes.io/name": "cloudnative-pg"}
 
@@ -91,7 +97,7 @@ class Sandbox(Document):
     priority_class: str = "dalp-drill"
     expires_after_hours: Annotated[float, Field(gt=0, le=720)] = 24
     quota: Quota = Quota()
-    routes: Routes
+    routes: Routes = Routes()
     canaries: Annotated[tuple[Canary, ...], Field(min_length=1)]
     drill_host_suffix: str = "drill.invalid"
 

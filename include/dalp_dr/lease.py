@@ -1,0 +1,45 @@
+"""One drill at a time for each environment: a Lease that survives a crash, is adopted by a rerun, and expires."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from dalp_dr import naming
+from dalp_dr.errors import RefusedError
+from dalp_dr.model.plan import utc
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds the lease, and until when."""
+
+    drill_id: str
+    expires_at: str
+
+
+def manifest(namespace: str, environment: str, drill_id: str, now: datetime, hours: float) -> dict[str, Any]:
+    """The Lease object of an environment, held by `drill_id` from `now` on."""
+    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+            "metadata": {"name": f"dalp-drill-{environment}", "namespace": namespace,
+                         "labels": naming.labels(drill_id, environment),
+                         "annotations": {naming.ANNOTATION_EXPIRES: (now + timedelta(hours=hours)).isoformat()}},
+            "spec": {"holderIdentity": drill_id, "leaseDurationSeconds": int(hours * 3600),
+                     "acquireTime": now.isoformat(timespec="microseconds"), "renewTime": now.isoformat(timespec="microseconds")}}
+
+
+def holder(lease: dict[str, Any]) -> Holder:
+    """Reads a Lease. One without our annotation never expires by itself."""
+    annotations = lease["metadata"].get("annotations") or {}
+    return Holder(str(lease["spec"].get("holderIdentity") or ""), annotations.get(naming.ANNOTATION_EXPIRES, "9999-12-31T00:00:00+00:00"))
+
+
+def must_be_free(lease: dict[str, Any] | None, drill_id: str, now: datetime) -> None:
+    """Raises RefusedError when another drill holds a lease that has not expired."""
+    if lease is None:
+        return
+    held = holder(lease)
+    if held.drill_id and held.drill_id != drill_id and utc(held.expires_at) > now:
+        raise RefusedError(f"Drill {held.drill_id} holds this environment until {held.expires_at}.",
+                           "Wait for it, or stop it; its sandbox must be gone before another drill starts.")
