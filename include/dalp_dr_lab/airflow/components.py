@@ -48,7 +48,9 @@ def stop(lab: Lab, names: Iterable[str]) -> None:
     """End recorded components with everything they started, also where a component itself was killed before."""
     names = list(names)
     records = state.read(lab.folder)["processes"]
-    sessions = {int(records[name]["pid"]) for name in names if name in records and records[name]["boot"] == processes.boot()}
+    sessions = {
+        int(records[name]["pid"]) for name in names if name in records and records[name]["boot"] == processes.boot()
+    }
     family = _session_members(sessions, str(Places(lab.checkout, lab.home).home))
     processes.stop(lab.folder, names, grace_seconds=STOP_SECONDS)
     processes.kill({pid for pid, born in family.items() if processes.birth(pid) == born}, processes.signal.SIGKILL, 5)
@@ -75,7 +77,9 @@ def wait(lab: Lab, name: str, answers: Callable[[], bool], what: str, seconds: f
 def wait_healthy(lab: Lab, url: str, since: datetime | None) -> None:
     """Wait until every component reports healthy with a heartbeat younger than its start."""
     for name, part in COMPONENTS.items():
-        wait(lab, name, lambda part=part: healthy(report(url), part, since), f"Airflow's {name.removeprefix('airflow-')}")  # type: ignore[misc]
+        wait(
+            lab, name, lambda part=part: healthy(report(url), part, since), f"Airflow's {name.removeprefix('airflow-')}"
+        )  # type: ignore[misc]
 
 
 def report(url: str) -> dict[str, Any]:
@@ -104,7 +108,7 @@ def last_words(lab: Lab, name: str) -> str:
 
 
 def _moment(text: str) -> datetime:
-    found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    found = datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dalp_dr_lab.airflow.places import Places
 from dalp_dr_lab.airflow.settings import ROLES, Settings
 
+
 def variables(places: Places, settings: Settings) -> dict[str, str]:
     """Airflow's settings for a machine with two cores and for drills that kill components."""
     return {

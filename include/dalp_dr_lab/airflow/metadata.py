@@ -7,9 +7,9 @@ import pwd
 import subprocess
 from pathlib import Path
 
-from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.airflow.places import Places
 from dalp_dr_lab.airflow.settings import Settings
+from dalp_dr_lab.errors import LabError
 
 # The data is made anew whenever it is lost, so it need not survive a power cut.
 _SERVER_OPTIONS = {

@@ -1,0 +1,118 @@
+"""The table that ends `make drill`: decision, times against targets, reasons, and where everything is. Text out of values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dalp_dr_lab.drill.progress import clock
+from dalp_dr_lab.errors import LabError
+
+
+@dataclass(frozen=True, slots=True)
+class Goals:
+    """The targets of the environment, in seconds."""
+
+    rto_seconds: int
+    rtt_seconds: int
+    rpo_seconds: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What the reader may want to open or stop next."""
+
+    drill: Path  # .dalp-dr/drills/<drill_id>
+    url: str
+    users: Sequence[str]
+    passwords: Path
+    seconds: Mapping[str, float] = field(default_factory=dict)  # phases of the command itself
+
+
+def summary(drill: Path) -> dict[str, Any] | None:
+    """The drill's summary.json; None while there is none. LabError when it cannot be read."""
+    path = drill / "summary.json"
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise LabError(f"{path} cannot be read: {error}. Open the run in Airflow's page.") from error
+
+
+def table(found: Mapping[str, Any], goals: Goals | None, places: Places) -> list[str]:
+    """The closing table of a drill that left a summary."""
+    lines = ["", f"Decision   {found.get('decision', 'none')}   (verdict {found.get('verdict', 'none')})"]
+    lines.append(f"Drill      {found.get('drill_id')}, run {found.get('run_id')} of {found.get('dag_id')}")
+    lines += ["", *times(found, goals)]
+    if phases := found.get("phases"):
+        lines += ["", "Phases     " + ", ".join(f"{one['name']} {_seconds(one.get('seconds'))}" for one in phases)]
+    if reasons := found.get("reasons"):
+        lines += ["", f"Reasons    {len(reasons)}", *(text for one in enumerate(reasons, 1) for text in reason(*one))]
+    return [*lines, "", *where(places)]
+
+
+def times(found: Mapping[str, Any], goals: Goals | None) -> list[str]:
+    """RTO, RTT and RPO, each beside its target and whether it was met."""
+    by_surface = found.get("rpo_by_surface") or {}
+    rows: list[tuple[str, Any, int | None]] = [
+        ("RTO", found.get("rto_seconds"), goals.rto_seconds if goals else None),
+        ("RTT", found.get("rtt_seconds"), goals.rtt_seconds if goals else None),
+    ]
+    surfaces = [
+        *(goals.rpo_seconds if goals else ()),
+        *(one for one in by_surface if not goals or one not in goals.rpo_seconds),
+    ]
+    rows += [(f"RPO {one}", by_surface.get(one), goals.rpo_seconds.get(one) if goals else None) for one in surfaces]
+    head = f"{'':<26}{'achieved':>10}{'target':>10}"
+    return [
+        head,
+        *(f"{name:<26}{_seconds(got):>10}{_seconds(goal):>10}  {_met(got, goal)}".rstrip() for name, got, goal in rows),
+    ]
+
+
+def reason(number: int, found: Mapping[str, Any]) -> list[str]:
+    """One reason: the check and its surface, expected against observed, and what to do next."""
+    lines = [f"  {number}. {found.get('check')} ({found.get('surface') or 'drill'}): {found.get('verdict')}"]
+    for label in ("expected", "observed"):
+        if found.get(label):
+            lines.append(f"     {label}: {found[label]}")
+    runbook = f" (include/runbooks/{found['runbook']})" if found.get("runbook") else ""
+    return [*lines, f"     next: {found.get('next_step') or 'read the record'}{runbook}"]
+
+
+def where(places: Places) -> list[str]:
+    """Where evidence, reports and Airflow are, and how to stop it all; only what exists is named."""
+    lines = []
+    for label, name in (("Bundle", "bundle"), ("Report", "report.html"), ("", "report.pdf")):
+        if (places.drill / name).exists():
+            lines.append(f"{label:<11}{places.drill / name}")
+    lines.append(f"{'Airflow':<11}{places.url}   users {', '.join(places.users)}; passwords in {places.passwords}")
+    lines.append(f"{'Stop':<11}make down")
+    if places.seconds:
+        lines.append(
+            f"{'Took':<11}" + ", ".join(f"{name} {clock(seconds)}" for name, seconds in places.seconds.items())
+        )
+    return lines
+
+
+def without_summary(run_state: str, failed: Iterable[str]) -> list[str]:
+    """What can be said of a run that left no summary."""
+    named = ", ".join(failed) or "none"
+    return ["", f"Decision   none: the run ended {run_state} before it could decide. Failed tasks: {named}"]
+
+
+def _seconds(value: Any) -> str:
+    return clock(float(value)) if isinstance(value, int | float) else "unknown"
+
+
+def _met(got: Any, goal: int | None) -> str:
+    if goal is None:
+        return ""
+    if not isinstance(got, int | float):
+        return "not proven"
+    return "met" if got <= goal else "MISSED"

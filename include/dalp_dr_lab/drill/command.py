@@ -1,0 +1,142 @@
+"""`python -m dalp_dr_lab drill`: lab up, fresh backups, a fault where asked for, the drill, its table, the proof, the mending."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dalp_dr.errors import DrillError
+from dalp_dr.model import environment_file
+from dalp_dr.naming import drill_id
+
+from dalp_dr_lab import airflow
+from dalp_dr_lab.drill import closing, options, start
+from dalp_dr_lab.drill.ground import Ground
+from dalp_dr_lab.drill.options import Options
+from dalp_dr_lab.drill.rest import AirflowApi, DagRun
+from dalp_dr_lab.drill.screen import Screen
+from dalp_dr_lab.drill.stopwatch import Stopwatch
+from dalp_dr_lab.drill.watch import Watch
+from dalp_dr_lab.errors import LabError
+from dalp_dr_lab.lab import Lab
+
+READY, NOT_READY, INTERRUPTED = 0, 1, 130
+
+
+def main(words: Sequence[str]) -> int:
+    """Run one drill as `words` ask; 0 only when the decision is READY and the bundle verifies."""
+    wanted = options.parse(words)
+    screen = Screen(sys.stdout)
+    command = Command(wanted, screen, Stopwatch(screen.say), Lab.load())
+    try:
+        return command.run()
+    except KeyboardInterrupt:
+        screen.say(f"\nStopped watching. {command.left_behind()}")
+        return INTERRUPTED
+    except (LabError, DrillError) as error:
+        screen.say(f"\n{error.diagnostics() if isinstance(error, DrillError) else error}")
+        return NOT_READY
+
+
+@dataclass(slots=True)
+class Command:
+    """One drill from the command line."""
+
+    options: Options
+    screen: Screen
+    stopwatch: Stopwatch
+    lab: Lab
+    started: DagRun | None = None
+
+    def run(self) -> int:
+        """Everything in order. Whatever the drill says, a lab that was broken for it is mended."""
+        ground = Ground(self.lab, self.screen.say)
+        if self.options.started_at is not None:
+            self.stopwatch.seconds["setup"] = max(0.0, time.time() - self.options.started_at)
+        with self.stopwatch.phase("lab", "the small DALP, its cluster, its backups' store and its chain"):
+            ground.up()
+        if self.options.fresh_backups:
+            with self.stopwatch.phase("backup", "traffic, then fresh backups by the real controllers"):
+                ground.refresh()
+        with self.stopwatch.phase("airflow", "its database and four components"):
+            airflow.up(self.lab)
+        try:
+            if self.options.faults:
+                with self.stopwatch.phase("break", ", ".join(self.options.faults)):
+                    ground.break_(self.options.faults)
+            return self._drill()
+        finally:
+            if self.options.faults and self.options.mend and not isinstance(sys.exception(), KeyboardInterrupt):
+                with self.stopwatch.phase("mend", "the lab as it was before"):
+                    ground.mend()
+
+    def left_behind(self) -> str:
+        """What goes on after this command was interrupted, and how to come back to it."""
+        if self.started is None:
+            return "No drill was started; the lab stays as it is (make down stops it)."
+        broken = " The lab stays broken until `python -m dalp_dr_lab mend`." if self.options.faults else ""
+        url = airflow.env(self.lab)["AIRFLOW_URL"]
+        return f"The drill goes on: {url}/dags/{self.started.dag_id}/runs/{self.started.run_id}{broken}"
+
+    def _drill(self) -> int:
+        url, users = _airflow(self.lab)
+        starter = AirflowApi(url, "starter", users["starter"])
+        owner = AirflowApi(url, "owner", users["owner"]) if self.options.plays_owner else None
+        with self.stopwatch.phase("drill", self.options.dag_id):
+            self.started = run = start.drill(starter, self.options)
+            drill = self.lab.home / "drills" / drill_id(run.dag_id, run.run_id, run.run_after)
+            self.screen.say(
+                f"Drill {drill.name}, asked for by the runner as `starter`: {url}/dags/{run.dag_id}/runs/{run.run_id}"
+            )
+            logs = self.lab.folder / "airflow" / "logs"
+            watch = Watch(starter, owner, run, self.screen, logs, drill, self.options.deadline_minutes * 60.0)
+            ended = watch.until_end()
+        found = closing.summary(drill)
+        verified = found is not None and self._verify(drill / "bundle")
+        self._close(found, drill, url, list(users), ended, watch.failed_tasks())
+        return READY if found is not None and found.get("decision") == "READY" and verified else NOT_READY
+
+    def _verify(self, bundle: Path) -> bool:
+        with self.stopwatch.phase("verify", f"python -m dalp_dr verify {bundle}"):
+            words = [sys.executable, "-m", "dalp_dr", "verify", str(bundle)]
+            path = {"PYTHONPATH": str(self.lab.checkout / "include"), "DALP_DR_HOME": str(self.lab.home)}
+            done = subprocess.run(words, env={**os.environ, **path}, capture_output=True, text=True, check=False)
+            for text in (done.stdout + done.stderr).splitlines():
+                self.screen.say(f"  {text}")
+            self.screen.say(f"  exit {done.returncode}")
+        return done.returncode == 0
+
+    def _close(
+        self,
+        found: dict[str, Any] | None,
+        drill: Path,
+        url: str,
+        users: list[str],
+        ended: DagRun,
+        failed: Sequence[str],
+    ) -> None:
+        passwords = self.lab.folder / "airflow" / "users.json"
+        places = closing.Places(drill, url, users, passwords, self.stopwatch.seconds)
+        if found is None:
+            lines = [*closing.without_summary(ended.state, failed), *closing.where(places)]
+        else:
+            lines = closing.table(found, _goals(self.lab), places)
+        for text in lines:
+            self.screen.say(text)
+
+
+def _airflow(lab: Lab) -> tuple[str, dict[str, str]]:
+    found = airflow.env(lab)
+    pairs = (pair.split(":", 1) for pair in found["AIRFLOW_USERS"].split(","))
+    return found["AIRFLOW_URL"], {user: password for user, password in pairs}
+
+
+def _goals(lab: Lab) -> closing.Goals:
+    targets = environment_file.read(lab.checkout / "include" / "environments" / "lab.yaml").targets
+    return closing.Goals(targets.rto_seconds, targets.rtt_seconds, {str(k): v for k, v in targets.rpo_seconds.items()})

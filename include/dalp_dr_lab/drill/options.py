@@ -1,0 +1,90 @@
+"""What a person may ask of `python -m dalp_dr_lab drill`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+DAGS = {"quarterly": "quarterly_drill", "annual": "annual_full_test", "surface": "surface_check"}
+POLICIES = ("latest", "random", "edge", "timestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One drill as it was asked for."""
+
+    dag_id: str
+    faults: tuple[str, ...]
+    plays_owner: bool
+    policy: str
+    value: str | None
+    surfaces: tuple[str, ...]
+    keep_sandbox: bool
+    dry_run: bool
+    mend: bool
+    fresh_backups: bool
+    deadline_minutes: int
+    started_at: float | None
+
+
+def parse(words: Sequence[str]) -> Options:
+    """The options; a wrong one ends the program with usage and exit code 2, before anything was touched."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dalp_dr_lab drill", description="Run a drill on the lab, start to end."
+    )
+    parser.add_argument("--drill", choices=sorted(DAGS), default="quarterly")
+    parser.add_argument(
+        "--fault", default="", metavar="A,B", help="break the lab first; `python -m dalp_dr_lab faults` lists them"
+    )
+    parser.add_argument(
+        "--sign-off", choices=("auto", "manual"), default="auto", help="who plays the owner: the runner or a person"
+    )
+    parser.add_argument("--policy", choices=POLICIES, default="latest", help="how the recovery target is chosen")
+    parser.add_argument("--value", help="the target of --policy timestamp, RFC 3339, or the seed of --policy random")
+    parser.add_argument("--surfaces", default="", metavar="A,B", help="the surfaces of --drill surface")
+    parser.add_argument("--keep-sandbox", action="store_true")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be created; create nothing")
+    parser.add_argument("--no-mend", dest="mend", action="store_false", help="leave the lab broken")
+    parser.add_argument("--no-backup", dest="backup", action="store_false", help="use the backups that are there")
+    parser.add_argument(
+        "--deadline-minutes", type=int, help="stop watching after so long (default 60; 720 when a person signs)"
+    )
+    parser.add_argument("--started-at", type=float, metavar="EPOCH", help=argparse.SUPPRESS)
+    found = parser.parse_args(words)
+    if found.policy == "timestamp" and not found.value:
+        parser.error("--policy timestamp needs --value, a moment like 2026-01-31T08:00:00Z")
+    if found.drill == "surface" and not found.surfaces:
+        parser.error("--drill surface needs --surfaces, e.g. --surfaces database")
+    return Options(
+        dag_id=DAGS[found.drill],
+        faults=_names(found.fault),
+        plays_owner=found.sign_off == "auto",
+        policy=found.policy,
+        value=found.value,
+        surfaces=_names(found.surfaces),
+        keep_sandbox=found.keep_sandbox,
+        dry_run=found.dry_run,
+        mend=found.mend,
+        fresh_backups=found.backup,
+        deadline_minutes=found.deadline_minutes or (60 if found.sign_off == "auto" else 720),
+        started_at=found.started_at,
+    )
+
+
+def conf(options: Options) -> dict[str, object]:
+    """The run's configuration: the params of the trigger form."""
+    wanted: dict[str, object] = {
+        "environment": "lab",
+        "target_policy": options.policy,
+        "target_value": options.value,
+        "keep_sandbox": options.keep_sandbox,
+        "dry_run": options.dry_run,
+    }
+    if options.surfaces:
+        wanted["surfaces"] = list(options.surfaces)
+    return wanted
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
