@@ -87,7 +87,7 @@ def _assign(ports: dict[str, int], name: str) -> None:
     taken = set(ports.values())
     for _ in range(1000):
         candidate = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
-        if candidate not in taken and _free(candidate) and (not name.startswith("weed") or _free(candidate + GRPC_OFFSET)):
+        if candidate not in taken and _free(candidate) and (not name.startswith(("weed", "s3")) or _free(candidate + GRPC_OFFSET)):
             ports[name] = candidate
             return
     raise OSError(f"no free port for {name} between {FIRST_PORT} and {LAST_PORT}")
@@ -100,3 +100,16 @@ def _free(number: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def renew_busy_ports(folder: Path) -> bool:
+    """Choose new ports for those that another program listens on; returns whether any was changed.
+
+    Only meaningful while nothing of the lab runs.
+    """
+    with change(folder) as now:
+        busy = [name for name, number in now["ports"].items() if not _free(number)]
+        for name in busy:
+            del now["ports"][name]
+            _assign(now["ports"], name)
+    return bool(busy)
