@@ -1,0 +1,98 @@
+"""The ledger: an append-only chain of signed entries, `ledger/<6-digit sequence>-<drill id>-<what>.json`.
+
+Each entry names the digest of the one before. Every drill opens with an entry before it writes anything and closes with
+`decision`, `refused` or `aborted`, so that no drill can be left out afterwards. Keys change by entries too.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from dalp_dr.errors import EvidenceError
+from dalp_dr.evidence import canonical, dsse, statement
+from dalp_dr.evidence.store import EvidenceStore
+
+PREFIX = "ledger/"
+KINDS = ("opening", "seal", "sign_off", "decision", "teardown", "refused", "aborted", "key_added", "key_revoked")
+CLOSING = frozenset({"decision", "refused", "aborted"})
+_NAME = re.compile(r"^(?P<sequence>\d{6})-(?P<drill>[a-z0-9-]+)-(?P<kind>[a-z_]+)\.json$")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry; `sha256` is the digest of its file and the link the next entry carries."""
+
+    sequence: int
+    kind: str
+    drill_id: str
+    at: str
+    previous: str | None
+    payload: dict[str, Any]
+    key: str
+    sha256: str
+    envelope: bytes
+
+
+def append(store: EvidenceStore, kind: str, drill_id: str, payload: dict[str, Any], private_key_pem: bytes | str,
+           at: str) -> Entry:
+    """Adds an entry at the end and returns it. An equal entry of this drill is found and returned instead (a rerun).
+
+    `at`: UTC, RFC 3339, clock of the caller. Raises EvidenceError when two writers met; then nobody knows which comes first.
+    """
+    if kind not in KINDS:
+        raise EvidenceError(f"{kind!r} is not a kind of ledger entry.", f"Use one of {', '.join(KINDS)}.")
+    keys = _keys(store)
+    for key in keys:
+        if key.endswith(f"-{drill_id}-{kind}.json") and (entry := read(store, key)).payload == payload:
+            return entry
+    last = read(store, keys[-1]) if keys else None
+    sequence = last.sequence + 1 if last else 1
+    content = {"sequence": sequence, "kind": kind, "drill_id": drill_id, "at": at,
+               "previous": last.sha256 if last else None, "payload": payload}
+    envelope = dsse.sign(statement.statement(f"{kind} of {drill_id}", canonical.sha256(canonical.dumps(payload)),
+                                             statement.LEDGER_ENTRY, content), private_key_pem)
+    key = f"{PREFIX}{sequence:06d}-{drill_id}-{kind}.json"
+    store.put(key, envelope)
+    if rivals := [k for k in _keys(store) if k.startswith(f"{PREFIX}{sequence:06d}-") and k != key]:
+        raise EvidenceError(f"The ledger forked at {sequence}: {key} and {rivals[0]} were written at the same time.",
+                            "Only one drill may run at a time; see which of the two holds the lease.")
+    return parse(envelope, key)
+
+
+def _keys(store: EvidenceStore) -> tuple[str, ...]:
+    return tuple(key for key in store.list(PREFIX) if _NAME.match(key.removeprefix(PREFIX)))
+
+
+def read(store: EvidenceStore, key: str) -> Entry:
+    """One entry, without checking its signature."""
+    return parse(store.get(key), key)
+
+
+def entries(store: EvidenceStore) -> tuple[Entry, ...]:
+    """All entries in the order of their names, without checking them; `ledger_verification` does that."""
+    return tuple(read(store, key) for key in _keys(store))
+
+
+def head(store: EvidenceStore) -> str | None:
+    """Digest of the newest entry: what a second custodian keeps. None for an empty ledger."""
+    keys = _keys(store)
+    return canonical.sha256(store.get(keys[-1])) if keys else None
+
+
+def parse(data: bytes, key: str) -> Entry:
+    """The entry in a file. Raises EvidenceError when name and content differ or it is not an entry."""
+    subject, said = statement.predicate(dsse.peek(data, key), statement.LEDGER_ENTRY, key)
+    try:
+        entry = Entry(sequence=int(said["sequence"]), kind=str(said["kind"]), drill_id=str(said["drill_id"]), at=str(said["at"]),
+                      previous=said["previous"], payload=dict(said["payload"]), key=key, sha256=canonical.sha256(data),
+                      envelope=data)
+    except (KeyError, TypeError, ValueError) as error:
+        raise EvidenceError(f"{key}: not a ledger entry ({error}).", "Take the ledger from the evidence store.") from error
+    if key.removeprefix(PREFIX) != f"{entry.sequence:06d}-{entry.drill_id}-{entry.kind}.json":
+        raise EvidenceError(f"{key}: its content is entry {entry.sequence} ({entry.kind} of {entry.drill_id}).",
+                            "Take the ledger from the evidence store.")
+    if subject != canonical.sha256(canonical.dumps(entry.payload)):
+        raise EvidenceError(f"{key}: its subject is not its payload.", "Take the ledger from the evidence store.")
+    return entry
