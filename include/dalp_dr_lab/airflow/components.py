@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 import urllib.error
@@ -53,7 +54,7 @@ def stop(lab: Lab, names: Iterable[str]) -> None:
     }
     family = _session_members(sessions, str(Places(lab.checkout, lab.home).home))
     processes.stop(lab.folder, names, grace_seconds=STOP_SECONDS)
-    processes.kill({pid for pid, born in family.items() if processes.birth(pid) == born}, processes.signal.SIGKILL, 5)
+    processes.kill({pid for pid, born in family.items() if processes.birth(pid) == born}, signal.SIGKILL, 5)
 
 
 def members(lab: Lab, names: Iterable[str]) -> set[int]:
@@ -75,11 +76,13 @@ def wait(lab: Lab, name: str, answers: Callable[[], bool], what: str, seconds: f
 
 
 def wait_healthy(lab: Lab, url: str, since: datetime | None) -> None:
-    """Wait until every component reports healthy with a heartbeat younger than its start."""
+    """Wait until every component reports healthy, by a heartbeat younger than `since` where that is given."""
     for name, part in COMPONENTS.items():
-        wait(
-            lab, name, lambda part=part: healthy(report(url), part, since), f"Airflow's {name.removeprefix('airflow-')}"
-        )  # type: ignore[misc]
+
+        def answers(part: str = part) -> bool:
+            return healthy(report(url), part, since)
+
+        wait(lab, name, answers, f"Airflow's {name.removeprefix('airflow-')}")
 
 
 def report(url: str) -> dict[str, Any]:

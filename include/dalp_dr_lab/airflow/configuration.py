@@ -49,5 +49,5 @@ def variables(places: Places, settings: Settings) -> dict[str, str]:
 
 
 def without(inherited: Iterable[str]) -> list[str]:
-    """Names a component must not inherit: another Airflow's settings, and the ban on bytecode (a start takes three times as long)."""
+    """What a component must not inherit: another Airflow's settings, and the ban on bytecode, which slows a start."""
     return [name for name in inherited if name.startswith("AIRFLOW") or name == "PYTHONDONTWRITEBYTECODE"]

@@ -1,4 +1,4 @@
-"""The drill's Kubernetes identities in the lab: ServiceAccounts with the project's RBAC, and kubeconfigs that hold their tokens."""
+"""The drill's Kubernetes identities in the lab: ServiceAccounts with the project's RBAC, kubeconfigs with tokens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RENEW_AFTER_SECONDS = 12 * 3600
 
 
 def apply_rights(lab: Lab) -> None:
-    """Apply include/rbac/*.yaml: the namespace, the ServiceAccounts and exactly the rights a production install gives them."""
+    """Apply include/rbac/*.yaml: namespace, ServiceAccounts and exactly the rights a production install gives them."""
     manifests = sorted((lab.checkout / "include" / "rbac").glob("*.yaml"))
     if not manifests:
         raise LabError("include/rbac holds no manifest, so the drill would have no identity. Restore it from Git.")

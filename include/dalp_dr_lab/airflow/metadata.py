@@ -30,7 +30,8 @@ def programs() -> Path:
     found = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "postgres").exists()]
     if not found:
         raise LabError(
-            "This machine has no PostgreSQL server for Airflow's own database. Run `make setup`, or `apt-get install postgresql`."
+            "This machine has no PostgreSQL server for Airflow's own database. "
+            "Run `make setup`, or `apt-get install postgresql`."
         )
     return max(found, key=lambda path: float(path.parent.name))
 
@@ -38,7 +39,7 @@ def programs() -> Path:
 def unprivileged(command: list[str]) -> list[str]:
     """The command as PostgreSQL accepts it: it refuses root, so root runs it as `postgres` in a user namespace.
 
-    Inside, files of root look like files of `postgres`; outside nothing changes hands, so the folders above may stay closed.
+    Inside, files of root look like files of `postgres`; outside nothing changes hands: folders above may stay closed.
     """
     if os.geteuid() != 0:
         return command
@@ -62,7 +63,7 @@ def initialise(places: Places, settings: Settings) -> None:
     if done.returncode:
         raise LabError(
             f"PostgreSQL's initdb failed in {places.database}: {done.stderr.strip()[-500:]} "
-            "Where user namespaces are forbidden, allow them (sysctl user.max_user_namespaces) or run as an ordinary user."
+            "Where user namespaces are forbidden, allow them (sysctl user.max_user_namespaces)."
         )
 
 

@@ -6,6 +6,7 @@ from dalp_dr_lab.airflow import identities, signing
 from dalp_dr_lab.airflow.connections import KeyPair, Outside
 from dalp_dr_lab.airflow.places import Places
 from dalp_dr_lab.lab import REGION, Lab
+from dalp_dr_lab.miniature import configuration, installation
 
 
 def of(lab: Lab, places: Places) -> Outside:
@@ -25,7 +26,7 @@ def of(lab: Lab, places: Places) -> Outside:
         evidence=key("evidence"),
         rpc_primary_url=lab.rpc_url("primary"),
         rpc_secondary_url=lab.rpc_url("secondary"),
-        api_key="",
-        configuration_repository=str(lab.folder / "git" / "configuration"),
+        api_key=installation.load(lab).reader_api_key,
+        configuration_repository=str(configuration.repository(lab)),
         signing_key_pem=signing.private_key(places),
     )

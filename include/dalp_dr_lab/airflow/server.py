@@ -6,7 +6,9 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -18,17 +20,19 @@ from dalp_dr_lab.airflow.connections import as_variables, connections
 from dalp_dr_lab.airflow.places import Places
 from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.lab import Lab
+from dalp_dr_lab.progress import step
 
 _CODE = ("plugins", "include/dalp_dr")
 
 
 def up(lab: Lab) -> None:
-    """Start Airflow, or what of it does not run; components that run with other settings or older code are restarted."""
+    """Start what of Airflow does not run; restart what runs with other settings or older code."""
     places = Places(lab.checkout, lab.home)
     chosen = settings.load(places, lab.port)
     settings.users(places)
     own = configuration.variables(places, chosen)
-    _database(lab, places, chosen, own)
+    with step("Airflow's database"):
+        _database(lab, places, chosen, own)
     variables = {**own, **as_variables(connections(outside.of(lab, places)))}
     fingerprint = _fingerprint(lab, variables)
     if _running_fingerprint(places) != fingerprint:
@@ -39,7 +43,8 @@ def up(lab: Lab) -> None:
     for name in missing:
         components.stop(lab, [name])
         components.start(lab, name, components.command(name), variables)
-    components.wait_healthy(lab, chosen.url, started if missing else None)
+    with step("Airflow: API server, scheduler, DAG processor, triggerer"):
+        components.wait_healthy(lab, chosen.url, started if missing else None)
 
 
 def restart(lab: Lab, name: str) -> None:
@@ -52,18 +57,26 @@ def restart(lab: Lab, name: str) -> None:
 
 
 def status(lab: Lab) -> dict[str, Any]:
-    """`{component: {running, healthy, pid, memory_bytes}}` of the database and the four components."""
+    """What runs: `running` (all of it, and healthy), `url`, and the memory of each component in bytes."""
     places = Places(lab.checkout, lab.home)
     if not places.secrets.exists():
-        return {}
+        return {"running": False}
     chosen = settings.load(places, lab.port)
     alive, report = processes.alive(lab.folder), components.report(chosen.url)
-    found: dict[str, Any] = {}
-    for name in (DATABASE, *COMPONENTS):
-        health = metadata.ready(chosen) if name == DATABASE else components.healthy(report, COMPONENTS[name])
-        memory = processes.proportional_bytes(components.members(lab, [name]))
-        found[name] = {"running": name in alive, "healthy": health, "pid": alive.get(name), "memory_bytes": memory}
-    return found
+    healthy = {name: components.healthy(report, part) for name, part in COMPONENTS.items()}
+    healthy[DATABASE] = metadata.ready(chosen)
+    memory = {
+        name: processes.proportional_bytes(components.members(lab, [name]))
+        for name in (DATABASE, *COMPONENTS)
+        if name in alive
+    }
+    return {
+        "running": len(memory) == len(healthy) and all(healthy.values()),
+        "url": chosen.url,
+        "components": memory,
+        "unhealthy": sorted(name for name, well in healthy.items() if not well),
+        "memory_bytes": sum(memory.values()),
+    }
 
 
 def env(lab: Lab) -> dict[str, str]:
@@ -76,7 +89,7 @@ def env(lab: Lab) -> dict[str, str]:
 def down(lab: Lab) -> None:
     """End the components, then their database; what they wrote stays until the lab's folder goes."""
     components.stop(lab, COMPONENTS)
-    processes.stop(lab.folder, [DATABASE], how=processes.signal.SIGINT, grace_seconds=components.STOP_SECONDS)
+    processes.stop(lab.folder, [DATABASE], how=signal.SIGINT, grace_seconds=components.STOP_SECONDS)
 
 
 def _database(lab: Lab, places: Places, chosen: settings.Settings, own: Mapping[str, str]) -> None:
@@ -101,7 +114,7 @@ def _database(lab: Lab, places: Places, chosen: settings.Settings, own: Mapping[
 
 def _fingerprint(lab: Lab, variables: Mapping[str, str]) -> str:
     """A digest of all that a running component has read: its settings and the code behind the DAGs."""
-    digest = hashlib.sha256(json.dumps(variables, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([sys.prefix, dict(variables)], sort_keys=True).encode())
     for folder in _CODE:
         for path in sorted((lab.checkout / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:

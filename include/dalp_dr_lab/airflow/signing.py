@@ -11,7 +11,7 @@ from dalp_dr_lab.errors import LabError
 
 
 def private_key(places: Places) -> str:
-    """The private key as PEM (PKCS 8); made at the first call, with its public key beside it and where `verify` looks."""
+    """The private key as PEM (PKCS 8), made once; the public key lies beside it and where `verify` looks."""
     private, public = places.keys / "evidence.pem", places.keys / "evidence.pub"
     places.keys.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not private.exists():

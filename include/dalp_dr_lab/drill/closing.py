@@ -1,4 +1,4 @@
-"""The table that ends `make drill`: decision, times against targets, reasons, and where everything is. Text out of values."""
+"""The table that ends `make drill`: decision, times against targets, reasons, where everything is."""
 
 from __future__ import annotations
 

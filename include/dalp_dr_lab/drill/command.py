@@ -1,4 +1,4 @@
-"""`python -m dalp_dr_lab drill`: lab up, fresh backups, a fault where asked for, the drill, its table, the proof, the mending."""
+"""`python -m dalp_dr_lab drill`: lab, fresh backups, a fault where asked for, the drill, its table, the mending."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ from dalp_dr.model import environment_file
 from dalp_dr.naming import drill_id
 
 from dalp_dr_lab import airflow
-from dalp_dr_lab.drill import closing, options, start
-from dalp_dr_lab.drill.ground import Ground
+from dalp_dr_lab.drill import closing, options, preparation, start
 from dalp_dr_lab.drill.options import Options
 from dalp_dr_lab.drill.rest import AirflowApi, DagRun
 from dalp_dr_lab.drill.screen import Screen
 from dalp_dr_lab.drill.stopwatch import Stopwatch
 from dalp_dr_lab.drill.watch import Watch
-from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.lab import Lab
 
 READY, NOT_READY, INTERRUPTED = 0, 1, 130
@@ -39,8 +37,8 @@ def main(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         screen.say(f"\nStopped watching. {command.left_behind()}")
         return INTERRUPTED
-    except (LabError, DrillError) as error:
-        screen.say(f"\n{error.diagnostics() if isinstance(error, DrillError) else error}")
+    except DrillError as error:
+        screen.say(f"\n{error.diagnostics()}")
         return NOT_READY
 
 
@@ -56,25 +54,24 @@ class Command:
 
     def run(self) -> int:
         """Everything in order. Whatever the drill says, a lab that was broken for it is mended."""
-        ground = Ground(self.lab, self.screen.say)
         if self.options.started_at is not None:
             self.stopwatch.seconds["setup"] = max(0.0, time.time() - self.options.started_at)
         with self.stopwatch.phase("lab", "the small DALP, its cluster, its backups' store and its chain"):
-            ground.up()
+            self.lab = preparation.lab_up(self.lab)
         if self.options.fresh_backups:
             with self.stopwatch.phase("backup", "traffic, then fresh backups by the real controllers"):
-                ground.refresh()
+                preparation.refresh_backups()
         with self.stopwatch.phase("airflow", "its database and four components"):
-            airflow.up(self.lab)
+            self.lab = preparation.airflow_up(self.lab)
         try:
             if self.options.faults:
                 with self.stopwatch.phase("break", ", ".join(self.options.faults)):
-                    ground.break_(self.options.faults)
+                    preparation.break_lab(self.options.faults)
             return self._drill()
         finally:
             if self.options.faults and self.options.mend and not isinstance(sys.exception(), KeyboardInterrupt):
                 with self.stopwatch.phase("mend", "the lab as it was before"):
-                    ground.mend()
+                    preparation.mend_lab()
 
     def left_behind(self) -> str:
         """What goes on after this command was interrupted, and how to come back to it."""

@@ -40,7 +40,7 @@ _WAITS = {
     "up_for_reschedule": "will look again",
     "awaiting_input": "asks a person",
 }
-_MARKS = {"waiting": "·", "running": "▸", "passed": "✓", "failed": "✗", "not reached": "–", "skipped": "–"}
+_MARKS = {"waiting": "·", "running": "▸", "passed": "✓", "failed": "✗", "not reached": "-", "skipped": "-"}
 _NAMES_SHOWN = 4
 
 
@@ -57,7 +57,7 @@ class StageState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StageView:
-    """One stage as it is shown. `elapsed_seconds` is None before it began; `active` are its unfinished task instances."""
+    """One stage as it is shown. `elapsed_seconds` is None before it began; `active` are its unfinished tasks."""
 
     name: str
     state: StageState

@@ -71,7 +71,7 @@ def filled(form: Mapping[str, Any], digest: str) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Patience:
-    """Remembers since when each question has been open and how often it was answered, so that none is answered too early."""
+    """Remembers how long each question has been open and how often it was answered."""
 
     first_seen: dict[tuple[str, int, int], float] = field(default_factory=dict)
     answered: dict[str, int] = field(default_factory=dict)

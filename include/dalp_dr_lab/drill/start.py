@@ -1,4 +1,4 @@
-"""Asks Airflow for a drill: waits until it knows the DAG, holds the conf against the DAG's params, triggers as `starter`."""
+"""Asks Airflow for a drill: waits until it knows the DAG, holds the conf against its params, triggers as `starter`."""
 
 from __future__ import annotations
 

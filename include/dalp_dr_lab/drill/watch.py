@@ -97,6 +97,7 @@ class Watch:
     def _overdue(self) -> str:
         waits = [f"{one.task_id} ({one.state})" for one in self.instances if one.state and not one.ended_at]
         return (
-            f"The drill did not end within {self.deadline_seconds / 60:.0f} minutes; it waits for {', '.join(waits) or 'the scheduler'}. "
-            f"It goes on without this command: look at {self.api.url}/dags/{self.run.dag_id}/runs/{self.run.run_id}"
+            f"The drill did not end within {self.deadline_seconds / 60:.0f} minutes; "
+            f"it waits for {', '.join(waits) or 'the scheduler'}. It goes on without this command: "
+            f"look at {self.api.url}/dags/{self.run.dag_id}/runs/{self.run.run_id}"
         )
