@@ -1,0 +1,82 @@
+"""Is the sandbox really not production? Asked before the first write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from dalp_dr import naming
+from dalp_dr.model.check import CheckResult, expect, inconclusive
+from dalp_dr.model.plan import DrillPlan
+
+PRODUCTION_MARKS = ("dalp-dr/production", "kots.io/app-slug", "meta.helm.sh/release-name", "app.kubernetes.io/part-of")
+
+
+@dataclass(frozen=True)
+class FoundNamespace:
+    """A namespace that exists under a name the sandbox wants."""
+
+    name: str
+    uid: str
+    phase: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Both clusters by the uid of their namespace kube-system, whatever the addresses say; and what exists already."""
+
+    source_cluster_uid: str
+    sandbox_cluster_uid: str
+    source_namespaces: tuple[str, ...]
+    sandbox_namespaces: tuple[str, ...]
+    existing: tuple[FoundNamespace, ...]
+
+
+def facts_from(plan: DrillPlan, source_kube_system: dict[str, Any], sandbox_kube_system: dict[str, Any],
+               existing: Iterable[dict[str, Any]]) -> Guard:
+    """From Namespace objects: kube-system of both clusters and those planned namespaces that exist in the sandbox's cluster."""
+    return Guard(
+        source_cluster_uid=source_kube_system["metadata"]["uid"], sandbox_cluster_uid=sandbox_kube_system["metadata"]["uid"],
+        source_namespaces=tuple(n.name for n in plan.environment.source.namespaces),
+        sandbox_namespaces=tuple(plan.namespace(role) for role in plan.roles),
+        existing=tuple(found(n) for n in existing))
+
+
+def found(namespace: dict[str, Any]) -> FoundNamespace:
+    """The part of a Namespace object that says whose it is."""
+    metadata = namespace["metadata"]
+    return FoundNamespace(metadata["name"], metadata["uid"], namespace.get("status", {}).get("phase", ""),
+                          metadata.get("labels") or {}, metadata.get("annotations") or {})
+
+
+def sandbox_is_not_source(facts: Guard, plan: DrillPlan) -> CheckResult:
+    """Compares cluster uids and names, and looks for production's marks on what exists."""
+    expected = {"same": "one cluster, other namespaces", "separate": "another cluster"}[plan.environment.cluster]
+    if not (facts.source_cluster_uid and facts.sandbox_cluster_uid):
+        return inconclusive(expected, "a cluster did not tell its uid")
+    same = facts.source_cluster_uid == facts.sandbox_cluster_uid
+    wrong = []
+    if same != (plan.environment.cluster == "same"):
+        wrong.append(f"environment says cluster: {plan.environment.cluster}, but connection {plan.environment.connections.sandbox_kubernetes} "
+                     f"leads to {'the source cluster' if same else 'another cluster'} (uid {facts.sandbox_cluster_uid})")
+    both = sorted(set(facts.source_namespaces) & set(facts.sandbox_namespaces))
+    wrong += [f"namespace {name} is source and sandbox at once" for name in both]
+    prefix = plan.environment.sandbox.namespace_prefix
+    wrong += [f"namespace {name} does not begin with {prefix}" for name in facts.sandbox_namespaces if not name.startswith(prefix)]
+    wrong += [f"namespace {n.name} carries production's mark {mark}"
+              for n in facts.existing for mark in PRODUCTION_MARKS if mark in n.labels or mark in n.annotations]
+    observed = f"source {facts.source_cluster_uid}, sandbox {facts.sandbox_cluster_uid}: {', '.join(facts.sandbox_namespaces)}"
+    return expect(not wrong, expected, observed, wrong)
+
+
+def sandbox_is_ours_or_absent(facts: Guard, plan: DrillPlan) -> CheckResult:
+    """A namespace that exists must carry this very drill's labels; anything else is left alone."""
+    ours = naming.labels(plan.drill_id, plan.environment.name)
+    wrong = [f"namespace {n.name} exists and belongs to {n.labels.get(naming.LABEL_DRILL, 'somebody else')}"
+             for n in facts.existing if any(n.labels.get(k) != v for k, v in ours.items())]
+    wrong += [f"namespace {n.name} is being deleted" for n in facts.existing if n.phase == "Terminating"]
+    state = ", ".join(n.name for n in facts.existing) or "none exists"
+    return expect(not wrong, f"absent, or labelled {plan.drill_id}", state, wrong)

@@ -1,0 +1,83 @@
+"""Manual changes in the sandbox: who, by the API server's own book-keeping, wrote which object during the drill.
+
+Every write leaves its field manager and time in `metadata.managedFields`. Velero restores those of production with the object;
+they are older than the drill and say nothing about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from dalp_dr.isolation.permissions import FIELD_MANAGER
+from dalp_dr.model.check import CheckResult, expect, inconclusive
+from dalp_dr.model.plan import DrillPlan, utc
+
+KNOWN = frozenset((
+    FIELD_MANAGER,
+    "velero-server", "velero", "node-agent",  # the restore
+    "manager", "cloudnative-pg", "cnpg", "controller-manager", "plugin-barman-cloud",  # the database operator, its instances, its plugin
+    "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "cloud-controller-manager"))
+PROVISIONERS = ("csi-", "external-provisioner", "local-path-provisioner", "storage")  # beginnings; they write claims and volumes only
+
+
+@dataclass(frozen=True)
+class Write:
+    """The last write of one manager to one object. `at`: UTC, RFC 3339, whole seconds, clock of the API server."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    manager: str
+    operation: str
+    subresource: str
+    at: str
+
+
+@dataclass(frozen=True)
+class ManualChanges:
+    """All writes found on `objects` objects of the sandbox namespaces."""
+
+    objects: int
+    unsigned: tuple[str, ...]  # objects without any managedFields: nobody can say who wrote them
+    writes: tuple[Write, ...]
+
+
+def facts_from(objects: Iterable[dict[str, Any]]) -> ManualChanges:
+    """From whole objects as the API server lists them (managedFields included)."""
+    listed = list(objects)
+    unsigned = tuple(_title(o) for o in listed if not o["metadata"].get("managedFields"))
+    return ManualChanges(len(listed), unsigned, tuple(
+        Write(o["kind"], o["metadata"].get("namespace", ""), o["metadata"]["name"], o["metadata"].get("uid", ""), entry.get("manager", ""),
+              entry.get("operation", ""), entry.get("subresource", ""), entry.get("time", ""))
+        for o in listed for entry in o["metadata"].get("managedFields") or ()))
+
+
+def _title(thing: dict[str, Any]) -> str:
+    return f"{thing['kind']} {thing['metadata'].get('namespace', '')}/{thing['metadata']['name']}"
+
+
+def foreign(facts: ManualChanges, plan: DrillPlan) -> tuple[Write, ...]:
+    """Writes since the drill was asked for by managers that have no part in a drill."""
+    begun = utc(plan.asked_at).replace(microsecond=0)
+    return tuple(w for w in facts.writes if not _known(w) and (not w.at or utc(w.at) >= begun))
+
+
+def _known(write: Write) -> bool:
+    if write.manager in KNOWN:
+        return True
+    return write.kind in ("PersistentVolumeClaim", "PersistentVolume") and write.manager.startswith(PROVISIONERS)
+
+
+def no_manual_changes(facts: ManualChanges, plan: DrillPlan) -> CheckResult:
+    """The seed: manual changes that are in no runbook make the drill a failed one."""
+    expected = "only the drill, Velero, the database operator and Kubernetes itself wrote to the sandbox"
+    if not facts.objects:
+        return inconclusive(expected, "no object was listed")
+    found = foreign(facts, plan)
+    wrong = [f"{w.kind} {w.namespace}/{w.name}: {w.operation} by {w.manager or 'an unnamed client'} at {w.at or 'an unknown time'}" for w in found]
+    if found or not facts.unsigned:
+        return expect(not found, expected, f"{len(facts.writes)} writes on {facts.objects} objects, {len(found)} foreign", wrong)
+    return inconclusive(expected, f"{len(facts.unsigned)} objects do not tell who wrote them", facts.unsigned)

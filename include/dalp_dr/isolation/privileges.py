@@ -1,0 +1,220 @@
+"""Least privilege, asked of the real authorizer: what is needed is allowed, what would touch production is denied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from dalp_dr.isolation.permissions import (
+    BARMAN,
+    CNPG,
+    DRILL_ACCOUNT,
+    DRILL_NAMESPACE,
+    RBAC,
+    READER_ACCOUNT,
+    SANDBOX_ROLE,
+    VELERO,
+    Grant,
+    grants,
+)
+from dalp_dr.model.check import CheckResult, expect, inconclusive
+from dalp_dr.model.environment import Environment
+from dalp_dr.model.plan import DrillPlan
+
+WRITES = ("create", "update", "patch", "delete", "deletecollection")
+SOURCE_KINDS = (("", "pods"), ("", "pods/exec"), ("", "secrets"), ("", "configmaps"), ("", "services"),
+                ("", "persistentvolumeclaims"), ("apps", "deployments"), ("apps", "statefulsets"), ("batch", "cronjobs"),
+                ("networking.k8s.io", "ingresses"), ("networking.k8s.io", "networkpolicies"),
+                (CNPG, "clusters"), (CNPG, "backups"), (BARMAN, "objectstores"))
+VELERO_KINDS = ((VELERO, "backups"), (VELERO, "schedules"), (VELERO, "backupstoragelocations"), (VELERO, "backuprepositories"),
+                (VELERO, "deletebackuprequests"), (VELERO, "podvolumebackups"), ("", "secrets"), ("", "pods"),
+                ("apps", "deployments"), ("apps", "daemonsets"))
+
+
+@dataclass(frozen=True)
+class Access:
+    """One question to the authorizer. `account`: who asks. `resource` may be `kind/subresource`; "" in `namespace`: cluster-wide."""
+
+    account: str
+    verb: str
+    group: str
+    resource: str
+    namespace: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        what = f"{self.resource}{'.' + self.group if self.group else ''}{' ' + self.name if self.name else ''}"
+        return f"{self.account}: {self.verb} {what} in {self.namespace or 'the cluster'}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the authorizer said; `allowed` is None when it did not answer."""
+
+    access: Access
+    wanted: bool
+    allowed: bool | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Forged:
+    """A write that must be refused, tried as the drill's identity with dryRun=All."""
+
+    name: str
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ForgedAnswer:
+    """HTTP status and message of the API server for one forged write."""
+
+    name: str
+    status: int
+    message: str
+
+
+@dataclass(frozen=True)
+class StoreAnswer:
+    """What a store said to one harmless write with a read key; `status` is None when it said nothing."""
+
+    connection: str
+    bucket: str
+    operation: str
+    status: int | None
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Privileges:
+    """All answers. Tables are sorted as asked."""
+
+    answers: tuple[Answer, ...]
+    forged: tuple[ForgedAnswer, ...]
+    stores: tuple[StoreAnswer, ...]
+
+
+def needed(environment: Environment) -> tuple[Access, ...]:
+    """Every verb the roles grant, before a sandbox exists (its rights come with the namespace)."""
+    return tuple(access for grant in grants(environment) if grant.bound for access in _accesses(grant))
+
+
+def needed_in_sandbox(environment: Environment, namespace: str) -> tuple[Access, ...]:
+    """Every write verb of the sandbox role in one sandbox namespace, to be asked once the role is bound there."""
+    return tuple(Access(a.account, a.verb, a.group, a.resource, namespace)
+                 for grant in grants(environment) if not grant.bound for a in _accesses(grant) if a.resource != "*")
+
+
+def _accesses(grant: Grant) -> Iterable[Access]:
+    for rule in grant.rules:
+        for resource in rule.resources:
+            for verb in rule.verbs:
+                yield Access(grant.account, verb, rule.group, resource, grant.namespace or "", rule.names[0] if rule.names else "")
+
+
+def forbidden(environment: Environment) -> tuple[Access, ...]:
+    """Writes to production and reads of its Secrets, by either identity. RoleBindings are proven by `forged`: only admission denies them."""
+    places: list[tuple[str, tuple[tuple[str, str], ...]]] = [(n.name, SOURCE_KINDS) for n in environment.source.namespaces]
+    places += [(environment.source.velero_namespace, VELERO_KINDS),
+               (environment.sandbox.routes.operator_namespace, (("", "secrets"), ("", "pods"), ("apps", "deployments")))]
+    made = [Access(account, verb, group, resource, namespace) for account in (READER_ACCOUNT, DRILL_ACCOUNT)
+            for namespace, kinds in places for group, resource in kinds
+            for verb in (("create",) if "/" in resource else WRITES)]
+    made += [Access(account, "list", "", "secrets", namespace) for account in (READER_ACCOUNT, DRILL_ACCOUNT) for namespace, _ in places]
+    made += [Access(READER_ACCOUNT, verb, VELERO, "restores", environment.source.velero_namespace) for verb in WRITES]
+    made += [Access(DRILL_ACCOUNT, verb, RBAC, resource) for verb in ("create", "patch", "escalate")
+             for resource in ("clusterroles", "clusterrolebindings")]
+    return tuple(made)
+
+
+def forged(environment: Environment, plan: DrillPlan) -> tuple[Forged, ...]:
+    """Writes that roles cannot forbid and admission policies must."""
+    source = environment.source.namespaces[0].name
+    sandbox = plan.namespace(plan.roles[0])
+    labels = {"dalp-dr/drill-id": plan.drill_id}
+
+    def restore(name: str, **spec: Any) -> Forged:
+        body = {"backupName": "forged", "includedNamespaces": [source], "namespaceMapping": {source: sandbox},
+                "excludedResources": [], "resourceModifier": {"kind": "ConfigMap", "name": "forged"}, **spec}
+        return Forged(name, {"apiVersion": "velero.io/v1", "kind": "Restore", "spec": body, "metadata": {
+            "name": "drill-forged", "namespace": environment.source.velero_namespace, "labels": labels}})
+
+    binding = {"apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": {"name": "drill-forged", "namespace": source},
+               "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": SANDBOX_ROLE},
+               "subjects": [{"kind": "ServiceAccount", "name": DRILL_ACCOUNT, "namespace": DRILL_NAMESPACE}]}
+    plugin = {"apiVersion": "v1", "kind": "ConfigMap", "data": {}, "metadata": {
+        "name": "drill-forged", "namespace": environment.source.velero_namespace,
+        "labels": labels | {"velero.io/plugin-config": "", "velero.io/pod-volume-restore": "RestoreItemAction"}}}
+    return (restore("restore into production", namespaceMapping={}),
+            restore("restore of the database's own objects"),
+            restore("restore over existing objects", existingResourcePolicy="update"),
+            Forged("sandbox role bound in production", binding),
+            Forged("configuration of a Velero plugin", plugin),
+            Forged("namespace outside the sandbox", {"apiVersion": "v1", "kind": "Namespace", "metadata": {
+                "name": "forged-by-a-drill", "labels": labels}}))
+
+
+def stores(environment: Environment) -> tuple[tuple[str, str], ...]:
+    """(connection, bucket) of every store that is read and must not be writable with the read key."""
+    names = environment.connections
+    backups = sorted({environment.source.backup_bucket, environment.database.archive_bucket})
+    return (*((names.backup_store, bucket) for bucket in backups),
+            *((connection, bucket.name) for connection in (names.object_storage, names.sandbox_object_read)
+              for bucket in environment.object_storage))
+
+
+def facts_from(wanted: Iterable[tuple[Access, dict[str, Any] | None]], unwanted: Iterable[tuple[Access, dict[str, Any] | None]],
+               forgeries: Iterable[ForgedAnswer], answers: Iterable[StoreAnswer]) -> Privileges:
+    """From `status` of each SelfSubjectAccessReview (None: no answer), the forged writes' answers and the stores' answers."""
+    return Privileges(tuple([*(_answer(a, True, s) for a, s in wanted), *(_answer(a, False, s) for a, s in unwanted)]),
+                      tuple(forgeries), tuple(answers))
+
+
+def _answer(access: Access, wanted: bool, status: dict[str, Any] | None) -> Answer:
+    if status is None or status.get("evaluationError"):
+        return Answer(access, wanted, None, (status or {}).get("evaluationError", "no answer"))
+    return Answer(access, wanted, bool(status.get("allowed", False)), status.get("reason", ""))
+
+
+def needed_verbs_allowed(facts: Privileges, plan: DrillPlan) -> CheckResult:
+    """Every needed verb was asked and allowed."""
+    asked = {a.access: a for a in facts.answers if a.wanted}
+    expected = f"{len(needed(plan.environment))} permissions allowed"
+    unknown = [str(a) for a in needed(plan.environment) if a not in asked or asked[a].allowed is None]
+    denied = [str(a.access) for a in asked.values() if a.allowed is False]
+    if denied or not unknown:
+        return expect(not denied, expected, f"{len(denied)} of {len(asked)} denied", denied)
+    return inconclusive(expected, f"{len(unknown)} not answered", unknown)
+
+
+def source_writes_denied(facts: Privileges, plan: DrillPlan) -> CheckResult:
+    """Every write to production was asked and denied, by the authorizer or, for forged objects, by admission (403 or 422)."""
+    asked = {a.access: a for a in facts.answers if not a.wanted}
+    tried = {f.name: f for f in facts.forged}
+    questions, forgeries = forbidden(plan.environment), forged(plan.environment, plan)
+    expected = f"{len(questions)} writes and {len(forgeries)} forged objects denied"
+    allowed = [f"{a.access} is allowed" for a in asked.values() if a.allowed]
+    allowed += [f"forged: {f.name} was admitted" for f in tried.values() if 200 <= f.status < 300]
+    unknown = [str(a) for a in questions if a not in asked or asked[a].allowed is None]
+    unknown += [f"forged: {f.name}" for f in forgeries if f.name not in tried or tried[f.name].status not in (*range(200, 300), 403, 422)]
+    if allowed or not unknown:
+        return expect(not allowed, expected, f"{len(allowed)} of {len(asked) + len(tried)} allowed", allowed)
+    return inconclusive(expected, f"{len(unknown)} not answered", unknown)
+
+
+def read_keys_cannot_write(facts: Privileges, plan: DrillPlan) -> CheckResult:
+    """Each store refused a write with the key that is for reading."""
+    wanted = stores(plan.environment)
+    said = {(s.connection, s.bucket): s for s in facts.stores}
+    writable = [f"{s.connection} may write to bucket {s.bucket} ({s.operation})" for s in facts.stores
+                if s.status is not None and 200 <= s.status < 300]
+    unknown = [f"{c} on bucket {b}: {_said(said.get((c, b)))}" for c, b in wanted if (c, b) not in said or said[c, b].status != 403]
+    expected = f"403 from {len(wanted)} buckets"
+    if writable or not unknown:
+        return expect(not writable, expected, f"{len(writable)} writable", writable)
+    return inconclusive(expected, f"{len(unknown)} not answered with 403", unknown)
+
+
+def _said(answer: StoreAnswer | None) -> str:
+    return f"status {answer.status} {answer.code}".strip() if answer else "not asked"

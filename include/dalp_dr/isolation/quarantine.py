@@ -1,0 +1,147 @@
+"""Is the sandbox closed? Judged on its policies as the API server gives them back and on what a pod inside could reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from dalp_dr import naming
+from dalp_dr.isolation import routes, sandbox
+from dalp_dr.isolation.guard import FoundNamespace, found
+from dalp_dr.isolation.probe import ProbeRun, Target
+from dalp_dr.model.check import CheckResult, expect, inconclusive
+from dalp_dr.model.plan import DrillPlan, utc
+
+REFUSED = ("timeout", "unreachable")
+
+
+@dataclass(frozen=True)
+class FoundPolicy:
+    """A NetworkPolicy as read back; `spec` as it is."""
+
+    namespace: str
+    name: str
+    spec: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FoundQuota:
+    """A ResourceQuota as read back."""
+
+    namespace: str
+    name: str
+    hard: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """The sandbox as it is, and what the probes saw."""
+
+    namespaces: tuple[FoundNamespace, ...]
+    policies: tuple[FoundPolicy, ...]
+    quotas: tuple[FoundQuota, ...]
+    targets: tuple[Target, ...]
+    runs: tuple[ProbeRun, ...]
+
+
+def facts_from(namespaces: Iterable[dict[str, Any]], policies: Iterable[dict[str, Any]], quotas: Iterable[dict[str, Any]],
+               targets: Iterable[Target], runs: Iterable[ProbeRun]) -> Quarantine:
+    """From Namespace, NetworkPolicy and ResourceQuota objects of every sandbox namespace of this drill, and the probes' runs."""
+    return Quarantine(
+        tuple(found(n) for n in namespaces),
+        tuple(FoundPolicy(p["metadata"]["namespace"], p["metadata"]["name"], p["spec"]) for p in policies),
+        tuple(FoundQuota(q["metadata"]["namespace"], q["metadata"]["name"], q["spec"].get("hard", {})) for q in quotas),
+        tuple(targets), tuple(runs))
+
+
+def expected_policies(plan: DrillPlan) -> dict[tuple[str, str], dict[str, Any]]:
+    """(namespace, name) -> spec of every policy the sandbox has before `start` opens the services' routes."""
+    made = [p for role in plan.roles for p in routes.closed(plan, role)] + routes.database(plan) + routes.gateway(plan)
+    return {(p["metadata"]["namespace"], p["metadata"]["name"]): p["spec"] for p in made}
+
+
+def default_deny_in_force(facts: Quarantine, plan: DrillPlan) -> CheckResult:
+    """Each namespace denies by default, and no policy opens more than the plan says. The store route may be closed already."""
+    wanted, have = expected_policies(plan), {(p.namespace, p.name): p.spec for p in facts.policies}
+    wrong = [f"{namespace}/{name} is missing" for namespace, name in wanted
+             if (namespace, name) not in have and name != routes.STORE_ROUTE]
+    wrong += [f"{namespace}/{name} differs from what the drill made" for (namespace, name), spec in have.items()
+              if (namespace, name) in wanted and spec != wanted[namespace, name]]
+    opened = _service_routes(plan)
+    wrong += [f"{namespace}/{name} opens a route nobody planned" for (namespace, name), spec in have.items()
+              if (namespace, name) not in wanted and not any(_same_route(name, spec, route) for route in opened
+                                                             if route["metadata"]["namespace"] == namespace)]
+    return expect(not wrong, f"{len(wanted)} policies, default-deny in {len(plan.roles)} namespaces",
+                  f"{len(have)} policies read back", wrong)
+
+
+def _service_routes(plan: DrillPlan) -> list[dict[str, Any]]:
+    return routes.common(plan) + [r for s in plan.environment.services for r in routes.for_service(plan, s, {})]
+
+
+def _same_route(name: str, spec: dict[str, Any], route: dict[str, Any]) -> bool:
+    """Whether a policy is a planned route, whatever labels its workload's pods have (they are known only when it is opened)."""
+    if name != route["metadata"]["name"]:
+        return False
+    return _without_labels(spec) == _without_labels(route["spec"]) and _selects_some(spec)
+
+
+def _selects_some(spec: dict[str, Any]) -> bool:
+    return bool(spec["podSelector"])
+
+
+def _without_labels(value: Any) -> Any:
+    """The same without the labels that select one service's pods; the database's, our own and the drill's stay."""
+    if isinstance(value, dict):
+        return {k: _without_labels(_kept(v) if k == "matchLabels" else v) for k, v in value.items()}
+    return [_without_labels(v) for v in value] if isinstance(value, list) else value
+
+
+def _kept(labels: dict[str, str]) -> dict[str, str]:
+    return {k: v for k, v in labels.items() if k in (naming.LABEL_DRILL, routes.LABEL_COMPONENT)}
+
+
+def canaries_refused(facts: Quarantine, plan: DrillPlan) -> CheckResult:
+    """Silence counts as a refusal only beside a control that connected; one canary that gets through fails the drill."""
+    names = {(t.address, t.port): t.name for t in facts.targets}
+    must = {(c.address, c.port): c.name for c in plan.environment.sandbox.canaries} | names
+    expected = f"{len(must)} addresses and a chain send refused from {len(plan.roles)} namespaces, control connected"
+    through = [f"{r.namespace}: {a.name} ({a.address}:{a.port}) connected" for r in facts.runs for a in r.attempts if a.outcome == "connected"]
+    through += [f"{r.namespace}: the gateway passed a send on to the chain" for r in facts.runs if r.chain_send == "passed_on"]
+    ran = {r.role: r for r in facts.runs}
+    unknown = [f"{plan.namespace(role)}: no probe ran" for role in plan.roles if role not in ran]
+    for run in facts.runs:
+        unknown += _unproven(run, must)
+    if through or not unknown:
+        return expect(not through, expected, f"{len(through)} got through", through)
+    return inconclusive(expected, f"{len(unknown)} not proven", unknown)
+
+
+def _unproven(run: ProbeRun, must: dict[tuple[str, int], str]) -> list[str]:
+    tried = {(a.address, a.port): a for a in run.attempts}
+    said = [] if run.complete else [f"{run.namespace}: the probe did not finish"]
+    if run.control is None or run.control.outcome != "connected":
+        said.append(f"{run.namespace}: the control did not connect, so silence proves nothing")
+    if run.chain_send != "refused":
+        said.append(f"{run.namespace}: sending to the chain was not refused by the gateway ({run.detail})")
+    said += [f"{run.namespace}: {name} ({address}:{port}) was not tried" for (address, port), name in must.items() if (address, port) not in tried]
+    return said + [f"{run.namespace}: {a.name} ({a.address}:{a.port}) ended {a.outcome}, which is no refusal by the network"
+                   for a in run.attempts if a.outcome not in (*REFUSED, "connected")]
+
+
+def sandbox_owned(facts: Quarantine, plan: DrillPlan) -> CheckResult:
+    """Every namespace carries this drill's labels, its expiry and its quota, so that it can be removed and cannot grow."""
+    ours, expiry, have = sandbox.labels(plan), sandbox.expires_at(plan), {n.name: n for n in facts.namespaces}
+    quotas = {q.namespace for q in facts.quotas if q.name == sandbox.QUOTA and q.hard}
+    wrong = []
+    for name in (plan.namespace(role) for role in plan.roles):
+        if name not in have:
+            wrong.append(f"{name} does not exist")
+            continue
+        wrong += [f"{name}: label {k} is {have[name].labels.get(k)}" for k, v in ours.items() if have[name].labels.get(k) != v]
+        told = have[name].annotations.get(naming.ANNOTATION_EXPIRES, "")
+        wrong += [] if told and utc(told) == utc(expiry) else [f"{name}: expiry is {told or 'missing'}"]
+        wrong += [] if name in quotas else [f"{name}: no quota"]
+    return expect(not wrong, f"{len(plan.roles)} namespaces labelled {plan.drill_id}, expiring {expiry}, with quota",
+                  f"{len(have)} namespaces", wrong)
