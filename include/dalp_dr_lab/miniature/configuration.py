@@ -20,7 +20,14 @@ from dalp_dr_lab.lab import Lab
 
 CHARTS = Path(__file__).resolve().parent / "chart"
 BRANCH = "main"
-_IDENTITY = ("-c", "user.name=platform operator", "-c", "user.email=operator@dalp.example.com", "-c", "commit.gpgsign=false")
+_IDENTITY = (
+    "-c",
+    "user.name=platform operator",
+    "-c",
+    "user.email=operator@dalp.example.com",
+    "-c",
+    "commit.gpgsign=false",
+)
 
 
 def repository(lab: Lab) -> Path:

@@ -18,7 +18,9 @@ LABELS = {"kots.io/app-slug": "settlemint-dalp", "app.kubernetes.io/managed-by":
 CERTIFICATE_DAYS = 90
 
 
-def secret(namespace: str, name: str, data: dict[str, str], *, labelled: bool = True, kind: str = "Opaque") -> dict[str, Any]:
+def secret(
+    namespace: str, name: str, data: dict[str, str], *, labelled: bool = True, kind: str = "Opaque"
+) -> dict[str, Any]:
     """One Secret object."""
     labels = LABELS if labelled else {"controller.cert-manager.io/fao": "true"}
     encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}

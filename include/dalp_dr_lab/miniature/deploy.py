@@ -53,7 +53,11 @@ def up(lab: Lab) -> None:
     with step("volumes"):
         initialise_volumes(lab)
     with step("database"):
-        source.wait("schema of the database", lambda: source.sql(lab, "select max(version) from schema_migration"), READY_SECONDS)
+        source.wait(
+            "schema of the database",
+            lambda: source.sql(lab, "select max(version) from schema_migration"),
+            READY_SECONDS,
+        )
         source.sql(lab, installation.accounts_sql(facts))
     with step("services"):
         wait_ready(lab)
@@ -62,7 +66,7 @@ def up(lab: Lab) -> None:
 def _namespaces() -> dict[str, Any]:
     items = [
         {"apiVersion": "v1", "kind": "Namespace",
-         "metadata": {"name": name, "labels": {"kots.io/app-slug": "settlemint-dalp", "environment": "production"}}}
+         "metadata": {"name": name, "labels": {"environment": "production"}}}
         for name in NAMESPACES
     ]  # fmt: skip
     return {"apiVersion": "v1", "kind": "List", "items": items}

@@ -67,7 +67,9 @@ def ground_layer() -> Path:
         return layer
     base = cluster_cache() / "rootfs/base"
     if not (base / "etc/os-release").exists():
-        raise LabError(f"The cluster's Debian root file system {base} is missing. Run `python -m dalp_dr_lab up` first.")
+        raise LabError(
+            f"The cluster's Debian root file system {base} is missing. Run `python -m dalp_dr_lab up` first."
+        )
     root = layer.with_suffix(".root")
     shutil.rmtree(root, ignore_errors=True)
     try:
@@ -78,7 +80,9 @@ def ground_layer() -> Path:
         new.rename(layer)
     except subprocess.CalledProcessError as error:
         text = (error.stderr or b"").decode(errors="replace")[-600:]
-        raise LabError(f"The ground layer of {IMAGE} could not be built: {text or error}. Check apt's network.") from error
+        raise LabError(
+            f"The ground layer of {IMAGE} could not be built: {text or error}. Check apt's network."
+        ) from error
     finally:
         shutil.rmtree(root, ignore_errors=True)
     return layer
@@ -156,12 +160,14 @@ def _write_archive(target: Path, ground: Path, services: bytes) -> None:
     config = {"architecture": "amd64", "os": "linux", "config": settings, "rootfs": layers}
     manifest = blob(
         "manifest.v1+json",
-        json.dumps({
-            "schemaVersion": 2,
-            "mediaType": _MEDIA + "manifest.v1+json",
-            "config": blob("config.v1+json", json.dumps(config).encode()),
-            "layers": [bottom, top],
-        }).encode(),
+        json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": _MEDIA + "manifest.v1+json",
+                "config": blob("config.v1+json", json.dumps(config).encode()),
+                "layers": [bottom, top],
+            }
+        ).encode(),
     )
     manifest["annotations"] = {"io.containerd.image.name": IMAGE, "org.opencontainers.image.ref.name": IMAGE}
     members["oci-layout"] = b'{"imageLayoutVersion": "1.0.0"}'

@@ -32,7 +32,9 @@ def render(lab: Lab, name: str) -> str:
     copy = configuration.working_copy(lab)
     command = [str(lab.tools / "helm"), "template", name, str(copy / "charts" / name), "--namespace", RELEASES[name]]
     try:
-        done = subprocess.run([*command, "--values", str(copy / "values" / f"{name}.yaml")], capture_output=True, text=True)
+        done = subprocess.run(
+            [*command, "--values", str(copy / "values" / f"{name}.yaml")], capture_output=True, text=True
+        )
     except FileNotFoundError:
         raise LabError("helm is missing. Run `make setup`.") from None
     if done.returncode:

@@ -106,6 +106,7 @@ def _documents(client: Client, dice: random.Random, seed: int, amounts: Amounts)
 
 def settle(lab: Lab) -> None:
     """Wait until no request is open and the index has the chain's newest block; LabError when that does not come."""
+
     def settled() -> bool:
         head = int(rpc.call(lab.chain_url, "eth_blockNumber"), 16)
         statement = f"select (select count(*) from transaction_request where {OPEN}), (select block_number from idxr_checkpoint)"

@@ -137,6 +137,7 @@ def sign(key: bytes, digest: bytes) -> tuple[int, int, int]:
 
 # ---- RLP and transactions
 
+
 def rlp(item: int | bytes | list) -> bytes:
     """RLP of a nested list of integers and byte strings."""
     if isinstance(item, list):
@@ -165,6 +166,7 @@ def signed_transaction(
 
 
 # ---- contract calls
+
 
 def selector(signature: str) -> str:
     """0x and the first four bytes of the signature's hash."""

@@ -81,9 +81,7 @@ def serve(port: int, answer: Callable[[Request], Answer], ready: Callable[[], No
     ThreadingHTTPServer(("", port), Handler).serve_forever()
 
 
-def respond(
-    request: Request, answer: Callable[[Request], Answer], ready: Callable[[], None], service: str
-) -> Answer:
+def respond(request: Request, answer: Callable[[Request], Answer], ready: Callable[[], None], service: str) -> Answer:
     """The answer to one request, with the health endpoints that every service has."""
     if request.path == "/health/live":
         return Answer({"service": service, "status": "live"})
@@ -97,7 +95,9 @@ def respond(
     except Exception as error:  # the boundary of the service: whatever fails is told, not hidden
         log(f"{request.method} {request.path}: {type(error).__name__}: {error}")
         text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        return Answer({"service": service, "status": "unavailable", "error": {"code": "UNAVAILABLE", "message": text}}, 503)
+        return Answer(
+            {"service": service, "status": "unavailable", "error": {"code": "UNAVAILABLE", "message": text}}, 503
+        )
 
 
 def not_found(request: Request) -> ApiError:

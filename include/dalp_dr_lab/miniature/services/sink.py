@@ -46,7 +46,11 @@ def answer(request: server.Request) -> server.Answer:
     if request.path == "/received":
         with lock:
             return server.Answer({"count": len(received), "data": received[-200:]})
-    note(request.path.strip("/").split("/")[0] or "webhook", request.headers.get("Host", ""), request.body.decode(errors="replace"))
+    note(
+        request.path.strip("/").split("/")[0] or "webhook",
+        request.headers.get("Host", ""),
+        request.body.decode(errors="replace"),
+    )
     return server.Answer({"status": "taken"}, 202)
 
 

@@ -1,0 +1,220 @@
+"""Faults of the Kubernetes backups and of what is in them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+
+from dalp_dr_lab.errors import LabError
+from dalp_dr_lab.faults.fault import Fault, Notes, nothing
+from dalp_dr_lab.faults.recovery_points import delete_velero_backups, velero_backups
+from dalp_dr_lab.lab import BACKUP_PREFIX, BUCKETS, Lab
+from dalp_dr_lab.miniature import release_store, source
+
+SLUG, SLUG_VALUE = "kots.io/app-slug", "settlemint-dalp"
+APPLICATION = "dalp-daily"
+STALE_HOURS = 52
+LOCATION_SECONDS = 90
+HOOK = "pre.hook.backup.velero.io"
+
+
+def pod_of(lab: Lab, workload: str) -> str:
+    """The name of the running pod of a workload in the application's namespace."""
+    found = source.objects(lab, "dalp", "pods", "-l", f"app.kubernetes.io/name={workload}")
+    running = [item["metadata"]["name"] for item in found if item["status"].get("phase") == "Running"]
+    if not running:
+        raise LabError(f"{workload} has no running pod. Run `python -m dalp_dr_lab up` first.")
+    return str(running[0])
+
+
+def _unlabel_pod(lab: Lab, notes: Notes, workload: str) -> None:
+    pod = pod_of(lab, workload)
+    lab.kubectl("-n", "dalp", "label", "pod", pod, f"{SLUG}-")
+    notes["workload"] = workload
+
+
+def _label_pods(lab: Lab, notes: Notes) -> None:
+    selector = f"app.kubernetes.io/name={notes['workload']}"
+    lab.kubectl("-n", "dalp", "label", "pods", "-l", selector, f"{SLUG}={SLUG_VALUE}", "--overwrite")
+
+
+def _unlabel_secret(lab: Lab, notes: Notes) -> None:
+    lab.kubectl("-n", "dalp", "label", "secret", "dalp-dapi", f"{SLUG}-")
+
+
+def _label_secret(lab: Lab, notes: Notes) -> None:
+    lab.kubectl("-n", "dalp", "label", "secret", "dalp-dapi", f"{SLUG}={SLUG_VALUE}", "--overwrite")
+
+
+def _pause(lab: Lab, notes: Notes) -> None:
+    _set_paused(lab, True)
+
+
+def _resume(lab: Lab, notes: Notes) -> None:
+    _set_paused(lab, False)
+
+
+def _set_paused(lab: Lab, paused: bool) -> None:
+    patch = json.dumps({"spec": {"paused": paused}})
+    lab.kubectl("-n", "velero", "patch", "schedules.velero.io", APPLICATION, "--type=merge", "--patch", patch)
+
+
+def _age_backups(lab: Lab, notes: Notes) -> None:
+    """Pause the schedule, delete all application backups but one, and date that one back, in the cluster and in the bucket."""
+    _set_paused(lab, True)
+    mine = [
+        item["metadata"]["name"]
+        for item in velero_backups(lab)
+        if item["metadata"].get("labels", {}).get("velero.io/schedule-name") == APPLICATION
+        and item.get("status", {}).get("phase") == "Completed"
+    ]
+    if not mine:
+        raise LabError("There is no application backup to grow old. Run `python -m dalp_dr_lab backup` first.")
+    kept, *others = mine
+    delete_velero_backups(lab, others)
+    _date_back(lab, kept, timedelta(hours=STALE_HOURS))
+    notes["kept"] = kept
+
+
+def _date_back(lab: Lab, name: str, by: timedelta) -> None:
+    key = f"{BACKUP_PREFIX}/backups/{name}/velero-backup.json"
+    store = lab.s3("admin")
+    raw = store.get_object(Bucket=BUCKETS["backups"], Key=key)["Body"].read()
+    packed = raw[:2] == b"\x1f\x8b"
+    stored = json.loads(gzip.decompress(raw) if packed else raw)
+    times = {
+        field: (datetime.fromisoformat(stored["status"][field]) - by).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for field in ("startTimestamp", "completionTimestamp", "expiration")
+    }
+    stored["status"].update(times)
+    text = json.dumps(stored).encode()
+    store.put_object(Bucket=BUCKETS["backups"], Key=key, Body=gzip.compress(text) if packed else text)
+    patch = json.dumps({"status": times})
+    lab.kubectl("-n", "velero", "patch", "backups.velero.io", name, "--type=merge", "--patch", patch)
+
+
+def _remove_aged(lab: Lab, notes: Notes) -> None:
+    _set_paused(lab, False)
+    if "kept" in notes:
+        delete_velero_backups(lab, [notes["kept"]])
+
+
+def _failing_hook(lab: Lab, notes: Notes) -> None:
+    pod = pod_of(lab, "dalp-worker")
+    hook = (f'{HOOK}/command=["/bin/false"]', f"{HOOK}/on-error=Fail", f"{HOOK}/container=worker")
+    lab.kubectl("-n", "dalp", "annotate", "pod", pod, *hook, "--overwrite")
+
+
+def _no_hook(lab: Lab, notes: Notes) -> None:
+    gone = (f"{HOOK}/command-", f"{HOOK}/on-error-", f"{HOOK}/container-")
+    lab.kubectl("-n", "dalp", "annotate", "pods", "-l", "app.kubernetes.io/name=dalp-worker", *gone)
+
+
+def _drop_service(lab: Lab, notes: Notes) -> None:
+    lab.kubectl("-n", "dalp", "delete", "service", "dalp-dapp")
+
+
+def _install_again(lab: Lab, notes: Notes) -> None:
+    release_store.install(lab, "dalp")
+
+
+def _close_location(lab: Lab, notes: Notes) -> None:
+    words = (
+        "-n",
+        "velero",
+        "get",
+        "backupstoragelocations.velero.io",
+        "default",
+        "-o",
+        "jsonpath={.spec.config.s3Url}",
+    )
+    notes["s3_url"] = lab.kubectl(*words)
+    _set_location(lab, f"http://{lab.address}:9", "Unavailable")
+
+
+def _open_location(lab: Lab, notes: Notes) -> None:
+    if "s3_url" in notes:
+        _set_location(lab, notes["s3_url"], "Available")
+
+
+def _set_location(lab: Lab, url: str, phase: str) -> None:
+    patch = json.dumps({"spec": {"config": {"s3Url": url}}})
+    names = ("backupstoragelocations.velero.io", "default")
+    lab.kubectl("-n", "velero", "patch", *names, "--type=merge", "--patch", patch)
+
+    def reached() -> bool:
+        return lab.kubectl("-n", "velero", "get", *names, "-o", "jsonpath={.status.phase}") == phase
+
+    source.wait(f"backup location {phase}", reached, LOCATION_SECONDS)
+
+
+FAULTS = (
+    Fault(
+        "empty-volume",
+        "The worker's pod loses the label that backups select by: its claim is backed up, the data of its volume is not.",
+        ("backup_volumes_have_data", "volumes_hold_data"),
+        lambda lab, notes: _unlabel_pod(lab, notes, "dalp-worker"),
+        _label_pods,
+        schedules=(APPLICATION,),
+    ),
+    Fault(
+        "missing-secret",
+        "The API's Secret loses the label that backups select by, so that the newest application backup does not have it.",
+        ("inventory_complete", "services_healthy"),
+        _unlabel_secret,
+        _label_secret,
+        schedules=(APPLICATION,),
+    ),
+    Fault(
+        "stale-backup",
+        "The application schedule was paused and its newest backup is older than the schedule allows.",
+        ("backup_fresh",),
+        nothing,
+        _remove_aged,
+        afterwards=_age_backups,
+        outcome="refused",
+    ),
+    Fault(
+        "failed-backup",
+        "A hook in the worker's pod fails, so that the newest application backup ends PartiallyFailed.",
+        ("backup_complete",),
+        _failing_hook,
+        _no_hook,
+        outcome="refused",
+        schedules=(APPLICATION,),
+        completes=False,
+    ),
+    Fault(
+        "paused-schedule",
+        "The application schedule is paused: what exists is usable, nothing new will come.",
+        ("backup_schedule_active",),
+        _pause,
+        _resume,
+    ),
+    Fault(
+        "dropped-service",
+        "The dapp's Service was deleted in the source before the newest application backup.",
+        ("inventory_complete",),
+        _drop_service,
+        _install_again,
+        schedules=(APPLICATION,),
+    ),
+    Fault(
+        "unlabelled-pod",
+        "The gateway's pod loses the label that backups select by, so that the newest application backup leaves it out.",
+        ("inventory_complete",),
+        lambda lab, notes: _unlabel_pod(lab, notes, "dalp-erpc"),
+        _label_pods,
+        schedules=(APPLICATION,),
+    ),
+    Fault(
+        "bsl-unavailable",
+        "The backup storage location points at an address where nothing answers and is Unavailable.",
+        ("backup_location_available",),
+        nothing,
+        _open_location,
+        afterwards=_close_location,
+        outcome="refused",
+    ),
+)

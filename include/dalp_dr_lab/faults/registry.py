@@ -1,0 +1,95 @@
+"""All faults by name, and the two verbs: break and mend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from dalp_dr_lab.errors import LabError
+from dalp_dr_lab.faults import (
+    chain,
+    configuration,
+    database,
+    isolation,
+    kubernetes_resources,
+    object_storage,
+    record,
+    recovery_points,
+)
+from dalp_dr_lab.faults.fault import Fault
+from dalp_dr_lab.faults.record import Active
+from dalp_dr_lab.lab import Lab
+from dalp_dr_lab.miniature import backup, deploy, traffic
+from dalp_dr_lab.progress import step
+
+MODULES = (database, kubernetes_resources, object_storage, configuration, chain, isolation)
+FAULTS: dict[str, Fault] = {fault.name: fault for module in MODULES for fault in module.FAULTS}
+
+
+def named(names: Sequence[str]) -> list[Fault]:
+    """The faults of these names; LabError lists all when one is unknown."""
+    if unknown := [name for name in names if name not in FAULTS]:
+        raise LabError(f"No such fault: {', '.join(unknown)}. There are: {', '.join(FAULTS)}.")
+    return [FAULTS[name] for name in dict.fromkeys(names)]
+
+
+def break_lab(lab: Lab, names: Sequence[str]) -> list[Active]:
+    """Do the damage, wait until it is archived, take the backups that the faults need, then damage what comes after them.
+
+    Each fault is recorded before it acts, so that `mend` undoes also what was half done.
+    """
+    wanted, active = named(names), record.read(lab)
+    if again := {fault.name for fault in wanted} & {one.name for one in active}:
+        raise LabError(f"Already broken: {', '.join(sorted(again))}. Run `python -m dalp_dr_lab mend` first.")
+    for fault in wanted:
+        active.append(Active(fault.name, datetime.now(UTC).isoformat()))
+        record.write(lab, active)
+        with step(f"break {fault.name}"):
+            _act(lab, active, fault.name, "damage")
+    with step("damage archived"):
+        backup.archive_now(lab)
+    _back_up(lab, wanted)
+    for fault in wanted:
+        with step(f"break {fault.name}, after the backups"):
+            _act(lab, active, fault.name, "afterwards")
+    return active
+
+
+def _act(lab: Lab, active: list[Active], name: str, moment: str) -> None:
+    try:
+        notes = next(one.notes for one in active if one.name == name)
+        getattr(FAULTS[name], moment)(lab, notes)
+    finally:
+        record.write(lab, active)
+
+
+def _back_up(lab: Lab, faults: Sequence[Fault]) -> None:
+    schedules = [name for name in backup.SCHEDULES if any(name in fault.schedules for fault in faults)]
+    base = any(fault.base_backup for fault in faults)
+    if schedules or base:
+        backup.run(lab, schedules, database=base, completes=all(fault.completes for fault in faults))
+
+
+def mend(lab: Lab) -> list[str]:
+    """Undo every active fault, newest first, remove the recovery points made meanwhile and back up again."""
+    active = record.read(lab)
+    if not active:
+        return []
+    since = min(one.moment for one in active)
+    for place, one in reversed(list(enumerate(active))):
+        if not one.mended:
+            with step(f"mend {one.name}"):
+                FAULTS[one.name].mend(lab, one.notes)
+            active[place] = replace(one, mended=True)
+            record.write(lab, active)
+    with step("services"):
+        deploy.wait_ready(lab)
+        traffic.settle(lab)
+    with step("recovery points of the broken time removed"):
+        recovery_points.remove_velero_since(lab, since)
+    backup.run(lab)
+    with step("recovery window begun anew"):
+        recovery_points.begin_window_anew(lab)
+    record.write(lab, [])
+    return [one.name for one in active]
