@@ -1,0 +1,1 @@
+"""Everything of the drill that knows Airflow: hooks, operators, triggers, task groups, pages."""

@@ -1,0 +1,121 @@
+"""The recovered CloudNativePG cluster in the sandbox: its object, its recovery pods, and SQL inside its primary pod."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.sdk import BaseHook
+
+from dalp_dr_airflow.hooks.errors import CallError, Missing
+from dalp_dr_airflow.hooks.kubernetes_paths import collection, segment
+from dalp_dr_airflow.hooks.kubernetes_sandbox import SandboxKubernetesHook
+
+PGDATA = "/var/lib/postgresql/data/pgdata"
+APPLICATION_NAME = "dalp-recovery-drill"
+RECOVERY_CONTAINERS = ("full-recovery", "plugin-barman-cloud")  # the cause of a failure is in either of them
+LOG_LINES = 400
+
+
+class CnpgHook(BaseHook):
+    """All methods name the namespace and the cluster; SQL runs by exec, so no network route into the sandbox is needed."""
+
+    def __init__(self, sandbox: SandboxKubernetesHook) -> None:
+        super().__init__()
+        self._sandbox = sandbox
+
+    def create_cluster(self, manifest: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+        """`(cluster, created)`; an existing Cluster of this name is adopted."""
+        return self._sandbox.create(manifest)
+
+    def cluster(self, namespace: str, name: str) -> dict[str, Any]:
+        return self._sandbox.get(f"{collection('postgresql.cnpg.io/v1', 'clusters', namespace)}/{segment(name)}")
+
+    def pods(self, namespace: str, cluster: str) -> list[dict[str, Any]]:
+        """Instance and recovery pods."""
+        return self._sandbox.list(collection("v1", "pods", namespace), f"cnpg.io/cluster={segment(cluster)}")
+
+    def failed_recovery_pods(self, namespace: str, cluster: str) -> list[dict[str, Any]]:
+        """Recovery pods that failed, oldest first: `{name, created_at, logs: {container: text}}`, logs redacted.
+
+        A container that wrote no log (it never started) has a line that says so.
+        """
+        found = [p for p in self.pods(namespace, cluster)
+                 if p["metadata"].get("labels", {}).get("cnpg.io/jobRole") and p.get("status", {}).get("phase") == "Failed"]
+        return [{"name": p["metadata"]["name"], "created_at": p["metadata"]["creationTimestamp"],
+                 "logs": {c: self._log(namespace, p, c) for c in RECOVERY_CONTAINERS}}
+                for p in sorted(found, key=lambda p: p["metadata"]["creationTimestamp"])]
+
+    def primary(self, namespace: str, cluster: str) -> str:
+        """Name of the primary's pod. Missing when the cluster has none."""
+        found = self.cluster(namespace, cluster).get("status", {}).get("currentPrimary")
+        if not found:
+            raise Missing(f"Cluster {namespace}/{cluster} has no primary.", "Look at its phase.")
+        return str(found)
+
+    def run(self, namespace: str, cluster: str, command: Sequence[str], stdin: str | None = None, timeout_seconds: float = 60) -> str:
+        """Output of a program in the primary's `postgres` container, e.g. pg_amcheck."""
+        return self._sandbox.exec(namespace, self.primary(namespace, cluster), "postgres", command, stdin, timeout_seconds)
+
+    def psql(self, namespace: str, cluster: str, database: str, sql: str, timeout_seconds: float = 60) -> list[dict[str, Any]]:
+        """Rows of one query; see `psql_many`."""
+        return self.psql_many(namespace, cluster, database, {"rows": sql}, timeout_seconds)["rows"]
+
+    def psql_many(self, namespace: str, cluster: str, database: str, queries: Mapping[str, str],
+                  timeout_seconds: float = 60) -> dict[str, list[dict[str, Any]]]:
+        """Rows of several queries, all read in one READ ONLY, REPEATABLE READ transaction, i.e. at one moment.
+
+        Integers are exact; other numbers are decimal strings, since a float would round a token amount; times are text as
+        PostgreSQL writes it in JSON. CommandError when a query fails, CallError when an answer is missing.
+        """
+        marker = uuid.uuid4().hex
+        output = self.run(namespace, cluster, ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-", "-d",
+                                               f"dbname={database} application_name={APPLICATION_NAME}"],
+                          script(queries, marker, timeout_seconds), timeout_seconds + 10)
+        return answers(output, list(queries), marker)
+
+    def pg_controldata(self, namespace: str, cluster: str) -> dict[str, str]:
+        """pg_controldata's lines as `{label: value}`, e.g. "Latest checkpoint's TimeLineID"."""
+        lines = self.run(namespace, cluster, ["pg_controldata", "-D", PGDATA]).splitlines()
+        return {label.strip(): value.strip() for label, _, value in (line.partition(":") for line in lines) if value}
+
+    def history_files(self, namespace: str, cluster: str) -> dict[str, str]:
+        """`{file name: text}` of the timeline history files in pg_wal; empty on timeline 1."""
+        listed = self.run(namespace, cluster, ["ls", "-1", f"{PGDATA}/pg_wal"]).split()
+        return {name: self.read_file(namespace, cluster, f"{PGDATA}/pg_wal/{name}") for name in sorted(listed) if name.endswith(".history")}
+
+    def read_file(self, namespace: str, cluster: str, path: str) -> str:
+        return self.run(namespace, cluster, ["cat", "--", path])
+
+    def _log(self, namespace: str, pod: Mapping[str, Any], container: str) -> str:
+        try:
+            return self._sandbox.logs(namespace, pod["metadata"]["name"], container, LOG_LINES)
+        except CallError as error:
+            if error.status not in (400, 404):  # 400: the container never started
+                raise
+            return f"[no log: {error}]"
+
+
+def script(queries: Mapping[str, str], marker: str, timeout_seconds: float) -> str:
+    """The psql script: one snapshot, each answer as one JSON array behind a line that names it."""
+    parts = ["begin transaction isolation level repeatable read, read only;",
+             f"set local statement_timeout = '{int(timeout_seconds * 1000)}ms';", "set local timezone = 'UTC';"]
+    for name, sql in queries.items():
+        query = sql.strip().rstrip(";")
+        parts += [f"\\echo {marker} {name}", f"select coalesce(json_agg(row_to_json(q)), '[]') from (\n{query}\n) q;"]
+    return "\n".join([*parts, "commit;", f"\\echo {marker} end", "\\q", ""])
+
+
+def answers(output: str, names: Sequence[str], marker: str) -> dict[str, list[dict[str, Any]]]:
+    """The script's output taken apart. CallError when it does not hold exactly the queries asked, in order, and the end."""
+    found: dict[str, list[str]] = {}
+    for line in output.splitlines():
+        if line.startswith(f"{marker} "):
+            found[line.removeprefix(f"{marker} ")] = []
+        elif found:
+            list(found.values())[-1].append(line)
+    if list(found) != [*names, "end"]:
+        raise CallError(f"psql answered {', '.join(found) or 'nothing'} where {', '.join(names)} was asked.", "Read the pod's log.")
+    return {name: json.loads("\n".join(found[name]), parse_float=str) for name in names}

@@ -1,0 +1,108 @@
+"""Velero's objects: backups and schedules of the source, restores into the sandbox."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import BaseHook
+
+from dalp_dr.errors import InputError
+from dalp_dr_airflow.hooks.errors import Missing
+from dalp_dr_airflow.hooks.kubernetes_paths import collection, segment
+from dalp_dr_airflow.hooks.kubernetes_sandbox import SandboxKubernetesHook
+from dalp_dr_airflow.hooks.kubernetes_source import SourceKubernetesHook
+
+FINISHED_TRANSFERS = frozenset({"Completed", "Failed", "Canceled"})  # of a PodVolumeRestore; an absent phase is unfinished
+STATUS_TIMEOUT_SECONDS = 30
+
+
+class VeleroHook(BaseHook):
+    """Backups are read where production keeps them, restores are made where the sandbox is.
+
+    `source` is None when production is gone: then Backups are read from the sandbox cluster, into which Velero syncs them from
+    the bucket, and schedules cannot be read at all.
+    """
+
+    def __init__(self, source: SourceKubernetesHook | None, sandbox: SandboxKubernetesHook, namespace: str = "velero") -> None:
+        super().__init__()
+        self._source, self._sandbox, self.namespace = source, sandbox, segment(namespace)
+
+    def backups(self, schedule: str | None = None, namespace: str | None = None) -> list[dict[str, Any]]:
+        """Backup objects, oldest first; of one schedule, or of those that include one source namespace."""
+        selector = f"velero.io/schedule-name={label_value(schedule)}" if schedule else None
+        found = self._reader.list(self._path("backups"), selector)
+        if namespace:
+            found = [b for b in found if namespace in b.get("spec", {}).get("includedNamespaces", [])]
+        return sorted(found, key=lambda b: b["metadata"]["creationTimestamp"])
+
+    def backup(self, name: str) -> dict[str, Any]:
+        return self._reader.get(self._path("backups", name))
+
+    def schedules(self) -> list[dict[str, Any]]:
+        """Schedule objects of production. Missing when production is gone."""
+        if self._source is None:
+            raise Missing("The schedules cannot be read: production's cluster is gone.", "This is expected in the annual test.")
+        return self._source.list(self._path("schedules"))
+
+    def backup_location(self, name: str) -> dict[str, Any]:
+        """The BackupStorageLocation the restore will read from, i.e. the one of the sandbox's Velero."""
+        return self._sandbox.get(self._path("backupstoragelocations", name))
+
+    def pod_volume_backups(self, backup: str) -> list[dict[str, Any]]:
+        return self._reader.list(self._path("podvolumebackups"), f"velero.io/backup-name={label_value(backup)}")
+
+    def create_restore(self, manifest: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+        """`(restore, created)`. A name that exists is adopted, never made twice. A manifest with a status is refused: Velero would
+        take it for its own."""
+        if "status" in manifest or manifest.get("kind") != "Restore":
+            raise InputError("A Restore is created from a manifest of kind Restore without a status.", "This is a defect of the drill.")
+        return self._sandbox.create(manifest)
+
+    def restore(self, name: str) -> dict[str, Any]:
+        return self._sandbox.get(self._path("restores", name))
+
+    def restores(self) -> list[dict[str, Any]]:
+        """Every Restore of the sandbox's Velero, other people's too: one of theirs in progress goes first."""
+        return self._sandbox.list(self._path("restores"))
+
+    def pod_volume_restores(self, restore_name: str) -> list[dict[str, Any]]:
+        return self._sandbox.list(self._path("podvolumerestores"), f"velero.io/restore-name={label_value(restore_name)}")
+
+    def cancel(self, restore_name: str) -> list[str]:
+        """Cancel the unfinished PodVolumeRestores of a Restore, which ends it; their names."""
+        unfinished = [p["metadata"]["name"] for p in self.pod_volume_restores(restore_name)
+                      if p.get("status", {}).get("phase") not in FINISHED_TRANSFERS]
+        for name in unfinished:
+            self._sandbox.patch(self._path("podvolumerestores", name), {"spec": {"cancel": True}})
+        return unfinished
+
+    def delete_restore(self, name: str, uid: str) -> bool:
+        """Delete a finished Restore; Velero then removes its files from the bucket too, so keep them first. False: gone already."""
+        return self._sandbox.delete(self._path("restores", name), uid)
+
+    def server_version(self) -> dict[str, Any]:
+        """`{version, plugins: [{kind, name}]}` as the sandbox's Velero server states them (ServerStatusRequest)."""
+        name = f"drill-status-{uuid.uuid4().hex[:8]}"  # deletes itself after a minute
+        self._sandbox.create({"apiVersion": "velero.io/v1", "kind": "ServerStatusRequest",
+                              "metadata": {"name": name, "namespace": self.namespace}, "spec": {}})
+        answered = self._sandbox.wait(self._path("serverstatusrequests", name),
+                                      lambda found: (found or {}).get("status", {}).get("phase") == "Processed",
+                                      STATUS_TIMEOUT_SECONDS, "An answer of the Velero server to a status request")
+        status = (answered or {})["status"]
+        return {"version": status["serverVersion"], "plugins": status.get("plugins", [])}
+
+    @property
+    def _reader(self) -> SourceKubernetesHook | SandboxKubernetesHook:
+        return self._source or self._sandbox
+
+    def _path(self, plural: str, name: str | None = None) -> str:
+        found = collection("velero.io/v1", plural, self.namespace)
+        return f"{found}/{segment(name)}" if name else found
+
+
+def label_value(name: str) -> str:
+    """A name as Velero writes it into a label: beyond 63 characters, the first 57 and six hex digits of its sha256."""
+    return name if len(name) <= 63 else name[:57] + hashlib.sha256(name.encode()).hexdigest()[:6]

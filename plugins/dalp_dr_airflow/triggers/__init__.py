@@ -1,0 +1,1 @@
+"""Long waits, spent in the triggerer."""
