@@ -1,0 +1,220 @@
+"""What every operator of a drill works with: its plan, its hooks and its evidence. The composition root.
+
+Airflow connections decide whether a drill talks to the lab or to production; no code path knows the difference.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dalp_dr import catalogue, naming
+from dalp_dr.errors import DrillError, EvidenceError, RefusedError
+from dalp_dr.evidence import canonical, records, redaction
+from dalp_dr.model import environment_file
+from dalp_dr.model.check import Check, CheckResult, Verdict, inconclusive, worst
+from dalp_dr.model.plan import DrillPlan
+from dalp_dr.model.record import Capture, Record, encode
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from dalp_dr.model.environment import Environment
+    from dalp_dr_airflow.hooks.backup_store import BackupStoreHook
+    from dalp_dr_airflow.hooks.barman_catalog import BarmanCatalogHook
+    from dalp_dr_airflow.hooks.cnpg import CnpgHook
+    from dalp_dr_airflow.hooks.configuration import ConfigurationHook
+    from dalp_dr_airflow.hooks.evidence import EvidenceStoreHook
+    from dalp_dr_airflow.hooks.evm import EvmHook
+    from dalp_dr_airflow.hooks.kubernetes_sandbox import SandboxKubernetesHook
+    from dalp_dr_airflow.hooks.kubernetes_source import SourceKubernetesHook
+    from dalp_dr_airflow.hooks.object_versions import ObjectVersionHook
+    from dalp_dr_airflow.hooks.velero import VeleroHook
+
+INCLUDE = Path(os.environ.get("DALP_DR_INCLUDE") or Path(__file__).resolve().parents[2] / "include")
+LEASE_NAMESPACE = "dalp-dr"
+
+
+def now() -> str:
+    """UTC now, RFC 3339, clock of this worker."""
+    return datetime.now(UTC).isoformat()
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What a gatherer brings home about one subject: facts of the kind, or the error that prevented them.
+
+    `captures`: name -> (what was asked, raw answer); redacted before they are stored.
+    """
+
+    kind: str
+    facts: Any | None
+    subject: str = "drill"
+    error: str | None = None
+    captures: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One record and what its checks say."""
+
+    record: Record
+    uri: str
+    sha256: str
+    size: int
+    results: tuple[tuple[Check, CheckResult], ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.record.facts is None:
+            return Verdict.INCONCLUSIVE
+        return worst([r.verdict for _, r in self.results] or [Verdict.PASS])
+
+
+def environment_of(name: str) -> Environment:
+    """The environment file `include/environments/<name>.yaml`. Raises EnvironmentFileError."""
+    return environment_file.read(INCLUDE / "environments" / f"{Path(name).name}.yaml")
+
+
+class Drill:
+    """One drill as a task sees it. Hooks are made when first asked for, from the connections the environment names."""
+
+    def __init__(self, drill_id: str, environment: Environment, task_id: str, attempt: int) -> None:
+        self.drill_id, self.environment, self.task_id, self.attempt = drill_id, environment, task_id, attempt
+        self.began_at = now()
+
+    @classmethod
+    def open(cls, context: Context) -> Drill:
+        """The drill of a running task: id from DAG id, run id and the moment the run was first queued."""
+        run, ti = context["dag_run"], context["ti"]
+        return cls(naming.drill_id(run.dag_id, run.run_id, run.run_after), environment_of(context["params"]["environment"]),
+                   ti.task_id, ti.try_number)
+
+    # ---- plan
+
+    @cached_property
+    def plan(self) -> DrillPlan:
+        """The frozen plan. Raises RefusedError when there is none, i.e. the plan stage did not succeed."""
+        try:
+            return records.decode_plan(self.evidence.get(self.key("plan.json")))
+        except EvidenceError as error:
+            raise RefusedError(f"Drill {self.drill_id} has no plan.", "Clear the plan task; later stages need it.") from error
+
+    # ---- hooks
+
+    @cached_property
+    def evidence(self) -> EvidenceStoreHook:
+        from dalp_dr_airflow.hooks.evidence import EvidenceStoreHook
+        return EvidenceStoreHook(self.environment.connections.evidence_store, self.environment.evidence_bucket)
+
+    @cached_property
+    def source(self) -> SourceKubernetesHook:
+        from dalp_dr_airflow.hooks.kubernetes_source import SourceKubernetesHook
+        return SourceKubernetesHook(self.environment.connections.source_kubernetes)
+
+    @cached_property
+    def sandbox(self) -> SandboxKubernetesHook:
+        from dalp_dr_airflow.hooks.kubernetes_sandbox import SandboxKubernetesHook
+        return SandboxKubernetesHook(self.environment.connections.sandbox_kubernetes, self.environment.sandbox.namespace_prefix,
+                                     self.environment.source.velero_namespace, LEASE_NAMESPACE)
+
+    @cached_property
+    def velero(self) -> VeleroHook:
+        from dalp_dr_airflow.hooks.velero import VeleroHook
+        return VeleroHook(self.source, self.sandbox, self.environment.source.velero_namespace)
+
+    @cached_property
+    def cnpg(self) -> CnpgHook:
+        from dalp_dr_airflow.hooks.cnpg import CnpgHook
+        return CnpgHook(self.sandbox)
+
+    @cached_property
+    def backup_store(self) -> BackupStoreHook:
+        from dalp_dr_airflow.hooks.backup_store import BackupStoreHook
+        source = self.environment.source
+        return BackupStoreHook(self.environment.connections.backup_store, source.backup_bucket, source.backup_prefix)
+
+    @cached_property
+    def catalog(self) -> BarmanCatalogHook:
+        from dalp_dr_airflow.hooks.barman_catalog import BarmanCatalogHook
+        database = self.environment.database
+        return BarmanCatalogHook(self.environment.connections.backup_store, database.archive_bucket, database.archive_prefix,
+                                 database.server_name)
+
+    @cached_property
+    def objects(self) -> ObjectVersionHook:
+        from dalp_dr_airflow.hooks.object_versions import ObjectVersionHook
+        return ObjectVersionHook(self.environment.connections.object_storage)
+
+    @cached_property
+    def nodes(self) -> dict[str, EvmHook]:
+        """The two RPC nodes, `primary` and `secondary`."""
+        from dalp_dr_airflow.hooks.evm import EvmHook
+        connections = self.environment.connections
+        return {"primary": EvmHook(connections.rpc_primary), "secondary": EvmHook(connections.rpc_secondary)}
+
+    @cached_property
+    def configuration(self) -> ConfigurationHook:
+        from dalp_dr_airflow.hooks.configuration import ConfigurationHook
+        return ConfigurationHook(self.environment.connections.configuration_repository)
+
+    def sql(self, *names: str) -> dict[str, list[dict[str, Any]]]:
+        """Rows of the profile's SQL texts, read in the sandbox database in one snapshot."""
+        database, folder = self.plan.environment.database, INCLUDE / "sql" / self.environment.profile
+        texts = {name: (folder / f"{name}.sql").read_text(encoding="utf-8") for name in names}
+        return self.cnpg.psql_many(self.plan.namespace(self.plan.database_role), database.cluster, database.database, texts)
+
+    # ---- evidence
+
+    def key(self, *parts: str) -> str:
+        """Key of something of this drill in the evidence store."""
+        return "/".join(("drills", self.drill_id, *parts))
+
+    def conclude(self, gathered: Iterable[Gathered], began_at: str | None = None) -> list[Judged]:
+        """Record first, then judge: every record is stored before any check is asked."""
+        stored = [(self._store(g, began_at or self.began_at)) for g in gathered]
+        return [self._judge(*s) for s in stored]
+
+    def _store(self, gathered: Gathered, began_at: str) -> tuple[Record, str, str, int]:
+        captures = tuple(self._capture(name, asked, raw) for name, (asked, raw) in sorted(gathered.captures.items()))
+        record = Record(
+            kind=gathered.kind, subject=gathered.subject, drill_id=self.drill_id, task_id=self.task_id, attempt=self.attempt,
+            recorded_at=now(), began_at=began_at, facts=None if gathered.facts is None else encode(gathered.facts),
+            error=redaction.redact_text(gathered.error) if gathered.error else None, captures=captures)
+        data = records.encode(record)
+        key = self.key("records", record.name)
+        self.evidence.put(key, data)
+        return record, key, canonical.sha256(data), len(data)
+
+    def _capture(self, name: str, asked: str, raw: Any) -> Capture:
+        data = redaction.redact_answer(raw, salt=self.drill_id)
+        digest = canonical.sha256(data)
+        self.evidence.put(self.key("captures", digest), data)
+        return Capture(name, asked, digest, len(data))
+
+    def _judge(self, record: Record, uri: str, sha256: str, size: int) -> Judged:
+        checks = [c for c in catalogue.checks_of(record.kind) if c.surface is None or c.surface in self.plan.surfaces]
+        if record.facts is None:
+            results = [(c, inconclusive(c.question, record.error or "no facts")) for c in checks]
+        else:
+            facts = catalogue.KINDS[record.kind].decode(record.facts)
+            results = [(c, c.judge(facts, self.plan)) for c in checks]
+        return Judged(record, uri, sha256, size, tuple(results))
+
+    def records(self) -> list[Record]:
+        """Every record of this drill so far, all attempts."""
+        prefix = self.key("records") + "/"
+        return [records.decode(self.evidence.get(key), key) for key in self.evidence.list(prefix)]
+
+    def facts(self, kind: str, subject: str = "drill") -> Any:
+        """Typed facts of the newest record of a kind. Raises FactError-like DrillError when there are none."""
+        found = [r for r in self.records() if (r.kind, r.subject) == (kind, subject) and r.facts is not None]
+        if not found:
+            raise DrillError(f"There is no {kind} record of {subject} yet.", "Clear the task that makes it.")
+        newest = max(found, key=lambda r: r.attempt)
+        return catalogue.KINDS[kind].decode(newest.facts or {})

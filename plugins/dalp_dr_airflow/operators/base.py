@@ -1,0 +1,70 @@
+"""The shape of every check task: gather facts, record them, judge them, show the verdict."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from dalp_dr.errors import DrillError
+from dalp_dr.model.check import Verdict, worst
+from dalp_dr_airflow.drill import Drill, Gathered, Judged
+from dalp_dr_airflow.errors import CheckFailedError, CheckInconclusiveError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+XCOM_EVIDENCE = "evidence"
+
+
+class DrillOperator(BaseOperator):
+    """Base of all operators that gather facts. A subclass says which kinds it records and how it gathers them."""
+
+    @abstractmethod
+    def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
+        """The facts, one `Gathered` a subject. Uses `attempt` for each part that may fail alone."""
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        drill = Drill.open(context)
+        return self.conclude(drill, context, self.gather(drill, context))
+
+    def conclude(self, drill: Drill, context: Context, gathered: Iterable[Gathered], began_at: str | None = None) -> list[dict[str, Any]]:
+        """Records, judges, logs, pushes the XCom, and raises unless everything passed."""
+        judged = drill.conclude(gathered, began_at)
+        for item in judged:
+            self._show(item)
+        small = [{"uri": j.uri, "sha256": j.sha256, "size": j.size, "verdict": j.verdict.value} for j in judged]
+        context["ti"].xcom_push(key=XCOM_EVIDENCE, value=small)
+        self._raise_unless_passed(judged)
+        return small
+
+    def _show(self, judged: Judged) -> None:
+        """One line a check in the task log: mark, question, expected, observed, findings, next step."""
+        if judged.record.error:
+            self.log.error("%s: facts could not be obtained: %s", judged.record.kind, judged.record.error)
+        for check, result in judged.results:
+            line = f"[{result.verdict.value}] {check.id} ({judged.record.subject}): expected {result.expected}; observed {result.observed}"
+            (self.log.info if result.verdict is Verdict.PASS else self.log.error)("%s", line)
+            for finding in result.findings[:20]:
+                self.log.error("    %s", finding)
+            if result.verdict is not Verdict.PASS:
+                self.log.error("    next step: %s (runbook %s)", check.next_step, check.runbook)
+
+    def _raise_unless_passed(self, judged: list[Judged]) -> None:
+        verdict = worst(j.verdict for j in judged)
+        if verdict is Verdict.PASS:
+            return
+        bad = [f"{c.id} ({j.record.subject}): {r.observed}" for j in judged for c, r in j.results if r.verdict is not Verdict.PASS]
+        bad += [f"{j.record.kind} ({j.record.subject}): {j.record.error}" for j in judged if j.record.error]
+        text = "; ".join(bad)[:1000] or "nothing was recorded"
+        raise (CheckFailedError if verdict is Verdict.FAIL else CheckInconclusiveError)(text)
+
+
+def attempt(kind: str, gatherer: Callable[[], Gathered], subject: str = "drill") -> Gathered:
+    """The gatherer's answer, or a record that says why there is none: a fact that is missing is never a passing fact."""
+    try:
+        return gatherer()
+    except DrillError as error:
+        return Gathered(kind, None, subject, error.diagnostics())

@@ -1,0 +1,135 @@
+"""The isolate stage: a closed, owned, bounded sandbox, and the proof that nothing gets out, before anything runs in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from dalp_dr import naming
+from dalp_dr.errors import FactError, RefusedError
+from dalp_dr.isolation import probe, quarantine, sandbox
+from dalp_dr_airflow.drill import Drill, Gathered
+from dalp_dr_airflow.hooks.connections import access_key, endpoint
+from dalp_dr_airflow.hooks.errors import Missing
+from dalp_dr_airflow.hooks.kubernetes_paths import path_of
+from dalp_dr_airflow.operators.base import DrillOperator, attempt
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+RIGHTS_SECONDS = 20
+PROBE_SECONDS = 90
+
+
+class SandboxOperator(DrillOperator):
+    """Makes the sandbox, or adopts what is there and ours. Everything has a fixed name, so nothing is made twice."""
+
+    def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
+        return []
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        drill = Drill.open(context)
+        connections = drill.environment.connections
+        for manifest in sandbox.manifests(drill.plan, endpoint(connections.rpc_primary)):
+            self.make(drill, manifest)
+        self.make(drill, sandbox.archive_secret(drill.plan, *access_key(connections.backup_store)))
+        self.log.info("Sandbox: %s", ", ".join(drill.plan.namespace(r) for r in drill.plan.roles))
+        return []
+
+    @staticmethod
+    def make(drill: Drill, manifest: dict[str, Any]) -> None:
+        """Looks first: an object of ours is adopted, a stranger's is left alone and refuses the drill."""
+        try:
+            found = drill.sandbox.get(path_of(manifest))
+        except Missing:
+            drill.sandbox.create(manifest)
+            if manifest["kind"] == "RoleBinding":
+                wait_for_rights(drill, manifest["metadata"]["namespace"])
+            return
+        if (found["metadata"].get("labels") or {}).get(naming.LABEL_DRILL) != drill.drill_id:
+            raise RefusedError(f"{manifest['kind']} {manifest['metadata']['name']} exists and is not this drill's.",
+                               "Find out who made it; the drill changes nothing that is not its own.")
+
+
+def wait_for_rights(drill: Drill, namespace: str) -> None:
+    """The authorizer learns of a new RoleBinding after some milliseconds. Raises FactError after RIGHTS_SECONDS."""
+    deadline = time.monotonic() + RIGHTS_SECONDS
+    while not drill.sandbox.can_i("create", "networking.k8s.io", "networkpolicies", namespace):
+        if time.monotonic() > deadline:
+            raise FactError(f"The drill's identity has no rights in {namespace} after {RIGHTS_SECONDS} s.",
+                            "Compare the ClusterRole dalp-dr-sandbox with `python -m dalp_dr environment rbac`.")
+        time.sleep(0.2)
+
+
+class QuarantineProbeOperator(DrillOperator):
+    """Runs the canaries in every sandbox namespace. `when`: "before" any workload starts, and "after" at the end."""
+
+    def __init__(self, *, when: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.when = when
+
+    def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
+        yield attempt("isolation", lambda: self.probe(drill), self.when)
+
+    def probe(self, drill: Drill) -> Gathered:
+        plan = drill.plan
+        names = [plan.namespace(r) for r in plan.roles]
+        services = [s for n in plan.environment.source.namespaces for s in drill.source.list(f"/api/v1/namespaces/{n.name}/services")]
+        pods = drill.source.list(f"/api/v1/namespaces/{plan.environment.database.namespace}/pods",
+                                 f"cnpg.io/cluster={plan.environment.database.cluster}")
+        targets = probe.targets(plan, services, pods)
+        started = [self.start(drill, role, targets) for role in plan.roles]
+        runs = [probe.parse(role, self.when, self.finish(drill, pod)) for role, pod in zip(plan.roles, started, strict=True)]
+
+        def every(kind: str) -> list[dict[str, Any]]:
+            return [o for n in names for o in drill.sandbox.list(f"{kind.format(n)}")]
+
+        policies = every("/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies")
+        quotas = every("/api/v1/namespaces/{}/resourcequotas")
+        namespaces = [drill.sandbox.get(f"/api/v1/namespaces/{n}") for n in names]
+        return Gathered("isolation", quarantine.facts_from(plan, namespaces, policies, quotas, runs), self.when)
+
+    def start(self, drill: Drill, role: str, targets: Any) -> dict[str, Any]:
+        """The probe's positive control must be there first; a probe left by an earlier attempt is not believed."""
+        manifest = probe.pod(drill.plan, role, targets, self.when)
+        wait_for_gateway(drill)
+        remove(drill, manifest)
+        drill.sandbox.create(manifest)
+        return manifest
+
+    @staticmethod
+    def finish(drill: Drill, manifest: dict[str, Any]) -> str:
+        return pod_output(drill, manifest, PROBE_SECONDS)
+
+
+def remove(drill: Drill, manifest: dict[str, Any]) -> None:
+    """Removes an object of this drill and waits until it is gone."""
+    path = path_of(manifest)
+    try:
+        found = drill.sandbox.get(path)
+    except Missing:
+        return
+    drill.sandbox.delete(path, found["metadata"]["uid"], grace_seconds=0)
+    drill.sandbox.wait(path, lambda o: o is None, 30, f"Removal of {manifest['metadata']['name']}")
+
+
+def pod_output(drill: Drill, manifest: dict[str, Any], seconds: float) -> str:
+    """The log of a pod of ours once it has ended; the pod is removed. Raises FactError when it failed or did not end."""
+    path, name, namespace = path_of(manifest), manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+    ended = drill.sandbox.wait(path, lambda o: (o or {}).get("status", {}).get("phase") in {"Succeeded", "Failed"}, seconds,
+                               f"The end of pod {name}")
+    text = drill.sandbox.logs(namespace, name, manifest["spec"]["containers"][0]["name"], tail=2000)
+    remove(drill, manifest)
+    if ended is None or ended["status"]["phase"] == "Failed":
+        raise FactError(f"Pod {namespace}/{name} failed: {text[-300:]}", "Read the text; it is the pod's own.")
+    return text
+
+
+def wait_for_gateway(drill: Drill) -> None:
+    """The read-only gateway is available: it is what the probes must be able to reach."""
+    from dalp_dr.isolation import gateway
+
+    deployment = next(m for m in gateway.manifests(drill.plan) if m["kind"] == "Deployment")
+    drill.sandbox.wait(path_of(deployment), lambda o: bool((o or {}).get("status", {}).get("availableReplicas")), 60,
+                       "The read-only gateway")

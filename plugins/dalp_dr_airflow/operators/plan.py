@@ -1,0 +1,130 @@
+"""The plan stage: checks the request, takes the lease, freezes one recovery point per surface, opens the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from dalp_dr import lease, planning
+from dalp_dr.database import archive, point, wal
+from dalp_dr.errors import RefusedError
+from dalp_dr.evidence import canonical, ledger, records, seal
+from dalp_dr.model.environment import Route
+from dalp_dr.model.plan import DatabasePoint, DrillPlan
+from dalp_dr_airflow import provenance
+from dalp_dr_airflow.drill import LEASE_NAMESPACE, Drill, Gathered, environment_of
+from dalp_dr_airflow.hooks.connections import endpoint, signing_key
+from dalp_dr_airflow.hooks.errors import Conflict, Missing
+from dalp_dr_airflow.operators.base import DrillOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+ARCHIVE_MINUTES = 60  # the lease outlives the drill's deadline by this much
+
+
+class PlanOperator(DrillOperator):
+    """Freezes the drill. A rerun adopts the frozen plan: neither target nor clock ever move."""
+
+    def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
+        asked = self.request(context)
+        key = signing_key(drill.environment.connections.evidence_signing)
+        seal.check_key(key)
+        take_lease(drill, asked)
+        try:
+            plan = drill.plan
+            self.log.info("Adopted the plan of %s as it was frozen.", asked.drill_id)
+        except RefusedError:
+            plan = self.freeze(drill, asked)
+            drill.evidence.put(drill.key("plan.json"), records.encode_plan(plan))
+        digest = canonical.sha256(records.encode_plan(plan))
+        ledger.append(drill.evidence, "opening", drill.drill_id,
+                      {"plan_sha256": digest, "environment": drill.environment.name, "started_by": asked.started_by}, key,
+                      at=plan.asked_at)
+        yield Gathered("provenance", provenance.facts(plan, asked.reason, digest))
+
+    @staticmethod
+    def request(context: Context) -> planning.Request:
+        """Parameters, person and clock of this run. Raises ParameterError before anything is written."""
+        run = context["dag_run"]
+        person = getattr(run, "triggering_user_name", None) or f"schedule ({run.run_type})"
+        params: dict[str, Any] = dict(context["params"])
+        return planning.request(params, run.dag_id, run.run_id, run.run_after, person, str(params.get("reason") or ""))
+
+    def freeze(self, drill: Drill, asked: planning.Request) -> DrillPlan:
+        """Reads the real recoverable window and chooses from it."""
+        original = environment_of(drill.environment.name)
+        resolved = planning.resolve(original, addresses(drill), endpoint(original.connections.backup_store))
+        incident, database = asked.asked, None
+        try:
+            database, incident = self.database_point(drill, asked)
+        except RefusedError as refused:
+            self.log.error("No recovery point of the database: %s", refused.diagnostics())
+        backups = planning.choose_backups(resolved, drill.velero.backups(), incident)
+        commit = drill.configuration.commit_at(incident, original.configuration.branch)
+        return planning.freeze(asked, original, resolved, incident, database, backups, commit)
+
+    def database_point(self, drill: Drill, asked: planning.Request) -> tuple[DatabasePoint, str]:
+        """The database's recovery point and the incident time it implies."""
+        found, last = read_archive(drill, asked.asked)
+        chosen = point.choose(asked.policy, asked.value, found, last, asked.seed)
+        incident = asked.asked if asked.policy == "latest" else point.simulated_incident(found, chosen)
+        self.log.info("Recovery point: %s (LSN %s), base backup %s, %d segments to replay.", chosen.target_time,
+                      chosen.target_lsn or "by time", chosen.backup_id, chosen.replay_segments)
+        return chosen, incident
+
+
+def read_archive(drill: Drill, incident: str) -> tuple[archive.Archive, wal.Commit]:
+    """The archive as it was at `incident`, and its last commit. Raises FactError where it cannot be read."""
+    found = archive_at(drill, incident)
+    return found, wal.last_commit(found, drill.catalog.read)
+
+
+def archive_at(drill: Drill, incident: str) -> archive.Archive:
+    """The archive's listing, base backups and histories as they were at `incident`."""
+    rows, root = drill.catalog.objects(), archive.root(drill.environment.database)
+    contents = {key: drill.catalog.read(key, version) for key, version in archive.to_read(rows, root, incident)}
+    return archive.read(rows, root, contents, incident)
+
+
+def addresses(drill: Drill) -> dict[str, Route]:
+    """Host and port of everything the sandbox may reach, from the connections; the API server behind its Service."""
+    connections = drill.environment.connections
+    slices = drill.sandbox.list("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", "kubernetes.io/service-name=kubernetes")
+    api = Route(address=slices[0]["endpoints"][0]["addresses"][0], port=slices[0]["ports"][0]["port"])
+    return {"kubernetes_api": api, "backup_store": planning.route(endpoint(connections.backup_store), "backup_store"),
+            "object_storage": planning.route(endpoint(connections.sandbox_object_read), "object_storage"),
+            "rpc": planning.route(endpoint(connections.rpc_primary), "rpc")}
+
+
+def take_lease(drill: Drill, asked: planning.Request) -> None:
+    """Takes or adopts the environment's lease. Raises RefusedError when another drill holds it."""
+    name, moment = drill.environment.name, datetime.now(UTC)
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{LEASE_NAMESPACE}/leases/dalp-drill-{name}"
+    hours = (drill.environment.deadline_minutes + ARCHIVE_MINUTES) / 60
+    wanted = lease.manifest(LEASE_NAMESPACE, name, asked.drill_id, moment, hours)
+    try:
+        found = drill.sandbox.get(path)
+    except Missing:
+        found, created = drill.sandbox.create(wanted)
+        if created:
+            return
+    lease.must_be_free(found, asked.drill_id, moment)
+    wanted["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
+    try:
+        drill.sandbox.replace(wanted)
+    except Conflict as conflict:
+        raise RefusedError("Another drill took the lease of this environment at the same moment.", "Try again.") from conflict
+
+
+def release_lease(drill: Drill) -> None:
+    """Gives the lease back if this drill still holds it."""
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{LEASE_NAMESPACE}/leases/dalp-drill-{drill.environment.name}"
+    try:
+        found = drill.sandbox.get(path)
+    except Missing:
+        return
+    if lease.holder(found).drill_id == drill.drill_id:
+        drill.sandbox.delete(path, found["metadata"]["uid"])
+

@@ -1,0 +1,169 @@
+"""The preflight stage: may we start? Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from dalp_dr.database import facts as database_facts
+from dalp_dr.database import wal
+from dalp_dr.dossier import Dossier
+from dalp_dr.errors import FactError
+from dalp_dr.isolation import capacity, guard, privileges
+from dalp_dr.kubernetes_resources import backups, volumes
+from dalp_dr.model.check import Stage, Surface, Verdict
+from dalp_dr.model.plan import DrillPlan
+from dalp_dr.object_storage import facts as object_facts
+from dalp_dr_airflow.drill import Drill, Gathered
+from dalp_dr_airflow.errors import DrillRefusedError
+from dalp_dr_airflow.hooks.errors import Missing
+from dalp_dr_airflow.operators.base import DrillOperator, attempt
+from dalp_dr_airflow.operators.plan import archive_at
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class SafetyCheckOperator(DrillOperator):
+    """Guard, least privilege and capacity: would this drill be safe and is there room for it?"""
+
+    def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
+        yield attempt("guard", lambda: self.guard(drill))
+        yield attempt("privileges", lambda: self.privileges(drill))
+        yield attempt("capacity", lambda: self.capacity(drill))
+
+    @staticmethod
+    def guard(drill: Drill) -> Gathered:
+        existing = []
+        for role in drill.plan.roles:
+            try:
+                existing.append(drill.sandbox.get(f"/api/v1/namespaces/{drill.plan.namespace(role)}"))
+            except Missing:
+                continue
+        system = "/api/v1/namespaces/kube-system"
+        return Gathered("guard", guard.facts_from(drill.plan, drill.source.get(system), drill.sandbox.get(system), existing))
+
+    @staticmethod
+    def privileges(drill: Drill) -> Gathered:
+        hooks: dict[str, Any] = {"source-reader": drill.source, "drill": drill.sandbox}
+        wanted = (*privileges.needed(drill.environment, drill.plan), *privileges.forbidden(drill.environment))
+        answers = [(a, {"allowed": hooks[a.identity].can_i(a.verb, a.group, a.resource, a.namespace, a.name, a.subresource)})
+                   for a in wanted]
+        forged = [(f.name, *drill.sandbox.dry_run_create(f.manifest)) for f in privileges.forged(drill.environment, drill.plan)]
+        stores = [drill.write_attempt(connection, bucket) for connection, bucket in privileges.stores(drill.environment)]
+        return Gathered("privileges", privileges.facts_from(answers, forged, stores))
+
+    @staticmethod
+    def capacity(drill: Drill) -> Gathered:
+        names = {n.name for n in drill.plan.environment.source.namespaces}
+        pods = drill.sandbox.list("/api/v1/pods")
+        source_pods = [p for n in sorted(names) for p in drill.source.list(f"/api/v1/namespaces/{n}/pods")]
+        claims = [c for n in sorted(names) for c in drill.source.list(f"/api/v1/namespaces/{n}/persistentvolumeclaims")]
+        return Gathered("capacity", capacity.facts_from(drill.plan, drill.sandbox.list("/api/v1/nodes"), pods, source_pods, claims, None))
+
+
+class BackupCheckOperator(DrillOperator):
+    """The chosen Velero backup of every covered namespace, its location and its schedule."""
+
+    def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
+        return [attempt("backup", lambda r=role: self.one(drill, r), role) for role in drill.plan.covered_roles]  # type: ignore[misc]
+
+    @staticmethod
+    def one(drill: Drill, role: str) -> Gathered:
+        source = drill.plan.environment.source.namespace(role)
+        listed = drill.velero.backups()
+        point = next((b for b in drill.plan.backups if b.role == role), None)
+        schedule = next((s for s in drill.velero.schedules() if s["metadata"]["name"] == source.schedule), None)
+        location = drill.velero.backup_location(drill.plan.environment.source.backup_location)
+        status: dict[str, Any] = {}
+        resources: dict[str, list[str]] = {}
+        info: list[dict[str, Any]] = []
+        if point:
+            status = drill.velero.backup(point.backup).get("status") or {}
+            resources = drill.backup_store.backup_resource_list(point.backup)
+            info = drill.backup_store.backup_volumeinfo(point.backup)
+        claims = volumes.claims(resources.get("v1/PersistentVolumeClaim", ()), source.name)
+        facts = backups.BackupFacts(
+            role=role, namespace=source.name, schedule=source.schedule, found=point, phase=status.get("phase"),
+            errors=status.get("errors", 0), warnings=status.get("warnings", 0),
+            items=(status.get("progress") or {}).get("itemsBackedUp", 0), items_listed=sum(map(len, resources.values())),
+            newer_failed=backups.newer_failed(listed, source, point), location_phase=(location.get("status") or {}).get("phase", ""),
+            location_mode=location["spec"].get("accessMode") or "ReadWrite",
+            schedule_phase=None if schedule is None else (schedule.get("status") or {}).get("phase", ""),
+            schedule_paused=bool((schedule or {}).get("spec", {}).get("paused")),
+            volumes=backups.volumes(_needing_data(drill, source.name, claims), info),
+            server_version=drill.velero_version)
+        asked = f"kubernetes: backups.velero.io {drill.environment.source.velero_namespace}/{point.backup if point else source.schedule}"
+        return Gathered("backup", facts, role, captures={"backup": (asked, {"status": status, "volumes": info})})
+
+
+def _needing_data(drill: Drill, namespace: str, listed: tuple[str, ...]) -> tuple[str, ...]:
+    """Claims that must have data: those the backup lists, less those of the database, which has its own recovery."""
+    cluster = drill.plan.environment.database.cluster
+    own = namespace == drill.plan.environment.database.namespace
+    return tuple(c for c in listed if not (own and (c == cluster or c.startswith(f"{cluster}-"))))
+
+
+class ArchiveCheckOperator(DrillOperator):
+    """The WAL archive as it was at the incident time, and the recovery target inside it."""
+
+    def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
+        if Surface.DATABASE not in drill.plan.surfaces:
+            return
+        yield attempt("wal_archive", lambda: self.archive(drill))
+        yield attempt("restore_target", lambda: self.target(drill))
+
+    @staticmethod
+    def archive(drill: Drill) -> Gathered:
+        database = drill.plan.environment.database
+        base = f"/apis/postgresql.cnpg.io/v1/namespaces/{database.namespace}"
+        own = [b for b in drill.source.list(f"{base}/backups") if b["spec"]["cluster"]["name"] == database.cluster]
+        known = tuple(sorted(b["status"]["backupId"] for b in own if (b.get("status") or {}).get("backupId")))
+        timeline = (drill.source.get(f"{base}/clusters/{database.cluster}").get("status") or {}).get("timelineID")
+        return Gathered("wal_archive", database_facts.wal_archive(archive_at(drill, drill.plan.incident_time), known, timeline))
+
+    @staticmethod
+    def target(drill: Drill) -> Gathered:
+        if drill.plan.database is None:
+            raise FactError("The plan has no recovery point of the database.", "Read why in the plan task's log.")
+        found = archive_at(drill, drill.plan.incident_time)
+        return Gathered("restore_target", database_facts.restore_target(drill.plan, found, wal.last_commit(found, drill.catalog.read)))
+
+
+class BucketProtectionOperator(DrillOperator):
+    """Versioning and the horizon of noncurrent versions of every document bucket."""
+
+    def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
+        if Surface.OBJECT_STORAGE not in drill.plan.surfaces:
+            return []
+        return [attempt("bucket_protection", lambda n=b.name: self.one(drill, n), b.name)  # type: ignore[misc]
+                for b in drill.plan.environment.object_storage]
+
+    @staticmethod
+    def one(drill: Drill, bucket: str) -> Gathered:
+        protection = drill.objects.protection(bucket)
+        facts = object_facts.bucket_protection(drill.plan, bucket, protection["versioning"], protection["lifecycle"])
+        return Gathered("bucket_protection", facts, bucket, captures={"protection": (f"s3: protection of {bucket}", protection)})
+
+
+class PreflightGateOperator(DrillOperator):
+    """Reads what preflight recorded. Raises DrillRefusedError when a check that refuses did not pass."""
+
+    def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
+        return []
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        drill = Drill.open(context)
+        reasons = refusals(drill.plan, drill)
+        if reasons:
+            raise DrillRefusedError("The drill may not start: " + "; ".join(reasons))
+        self.log.info("Preflight found no reason to refuse.")
+        return []
+
+
+def refusals(plan: DrillPlan, drill: Drill) -> list[str]:
+    """Why the drill may not start: every refusing check of preflight that did not pass, with what was observed."""
+    outcomes = Dossier(plan, tuple(drill.records())).outcomes()
+    return [f"{o.check.id} ({o.subject}): {o.result.observed}" for o in outcomes
+            if o.check.refuses and o.check.stage is Stage.PREFLIGHT and o.result.verdict is not Verdict.PASS]
+

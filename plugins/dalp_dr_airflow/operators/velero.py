@@ -1,0 +1,197 @@
+"""Kubernetes resources: the Velero restore of one namespace, its inventory and its volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from dalp_dr import naming
+from dalp_dr.errors import FactError
+from dalp_dr.kubernetes_resources import inventory, restore, restored, volumes
+from dalp_dr.services import start
+from dalp_dr_airflow.drill import Drill, Gathered
+from dalp_dr_airflow.hooks.errors import CallError
+from dalp_dr_airflow.hooks.kubernetes_paths import path_of
+from dalp_dr_airflow.operators.base import DrillOperator, attempt
+from dalp_dr_airflow.operators.isolate import SandboxOperator, pod_output, remove
+from dalp_dr_airflow.triggers.restore import RestoreTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+WORKLOADS = ("deployments", "statefulsets")
+ATTEMPTS = 5  # a Restore is never run again: each try has a name of its own
+VOLUME_SECONDS = 300
+LISTED = {  # collection template of every kind the inventory looks at in a sandbox namespace
+    "v1": ("configmaps", "secrets", "services", "serviceaccounts", "persistentvolumeclaims", "pods"),
+    "apps/v1": ("deployments", "statefulsets", "daemonsets", "replicasets"), "batch/v1": ("cronjobs", "jobs"),
+    "networking.k8s.io/v1": ("ingresses", "networkpolicies"), "policy/v1": ("poddisruptionbudgets",),
+    "rbac.authorization.k8s.io/v1": ("roles", "rolebindings")}
+
+
+class VeleroRestoreOperator(DrillOperator):
+    """Restores one source namespace into its sandbox namespace, held; a rerun finds the Restore by its name.
+
+    :param role: role of the source namespace. :param wait_minutes: own deadline of the restore.
+    """
+
+    def __init__(self, *, role: str, wait_minutes: int = 60, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.role, self.wait_minutes = role, wait_minutes
+
+    def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
+        yield attempt("restore_run", lambda: self.restored(drill, self.newest(drill)[0] or ""), self.role)
+
+    def execute(self, context: Context) -> Any:
+        drill = Drill.open(context)
+        name, reusable = self.newest(drill)
+        if not reusable:
+            name = self.create(drill, 1 if name is None else int(name.rsplit("-", 1)[-1]) + 1)
+        self.defer(
+            trigger=RestoreTrigger(conn_id=drill.environment.connections.sandbox_kubernetes, namespace=drill.velero.namespace,
+                                   name=str(name), timeout_seconds=self.wait_minutes * 60),
+            method_name="execute_complete", kwargs={"began_at": drill.began_at}, timeout=timedelta(minutes=self.wait_minutes + 5))
+
+    def execute_complete(self, context: Context, event: dict[str, Any], began_at: str) -> Any:
+        drill = Drill.open(context)
+        self.log.info("Restore %s: %s %s", event.get("name"), event["status"], event.get("message", ""))
+        if event["status"] != "done":
+            drill.velero.cancel(event["name"])  # or the next Restore of anybody waits behind it
+        gathered = [attempt("restore_run", lambda: self.restored(drill, event["name"]), self.role)]
+        hold(drill, self.role)
+        return self.conclude(drill, context, gathered, began_at)
+
+    def newest(self, drill: Drill) -> tuple[str | None, bool]:
+        """Name of this drill's newest Restore of the namespace, and whether it may be adopted."""
+        prefix = naming.restore_name(drill.drill_id, self.role).rsplit("-", 1)[0] + "-"
+        own = {r["metadata"]["name"]: r for r in drill.velero.restores() if r["metadata"]["name"].startswith(prefix)}
+        name = max(own, key=lambda n: int(n.rsplit("-", 1)[-1]), default=None)
+        bad = {"Failed", "FailedValidation", "PartiallyFailed"}
+        return name, name is not None and (own[name].get("status") or {}).get("phase") not in bad
+
+    def create(self, drill: Drill, number: int) -> str:
+        """Policy, modifiers, Restore. Raises FactError when the namespace has no usable backup or too many tries."""
+        point = next((b for b in drill.plan.backups if b.role == self.role), None)
+        if point is None or number > ATTEMPTS:
+            raise FactError(f"No usable backup of {self.role}." if point is None else f"{ATTEMPTS} restores of {self.role} failed.",
+                            "Read the earlier Restores' results; repair the cause; start a new drill.")
+        self.check_idle(drill)
+        contents = drill.backup_store.backup_contents(point.backup)
+        *settings, manifest = restore.manifests(drill.plan, point, contents, number)
+        for item in settings:
+            SandboxOperator.make(drill, item)
+        found, created = drill.velero.create_restore(manifest)
+        self.log.info("%s Restore %s", "Created" if created else "Adopted", found["metadata"]["name"])
+        return str(found["metadata"]["name"])
+
+    @staticmethod
+    def check_idle(drill: Drill) -> None:
+        """A Velero that is busy with a real restore is left alone: somebody may be recovering production."""
+        busy = [r["metadata"]["name"] for r in drill.velero.restores()
+                if (r.get("status") or {}).get("phase") == "InProgress"
+                and (r["metadata"].get("labels") or {}).get(naming.LABEL_OWNED) != naming.OWNER]
+        if busy:
+            raise FactError(f"Velero is restoring {busy[0]}, which is not a drill's.", "A real incident goes first. Clear this task later.")
+
+    def restored(self, drill: Drill, name: str) -> Gathered:
+        """Restore, PodVolumeRestores, results and resource list, as Velero left them."""
+        found, pvrs = drill.velero.restore(name), drill.velero.pod_volume_restores(name)
+        results, resources = None, {}
+        try:
+            results, resources = drill.backup_store.restore_results(name), drill.backup_store.restore_resource_list(name)
+        except CallError as error:
+            self.log.error("The restore's results could not be read: %s", error)
+        facts = restored.facts_from(self.role, found, pvrs, results, resources)
+        asked = f"kubernetes: restores.velero.io {drill.velero.namespace}/{name} and its files in the bucket"
+        raw = {"spec": found["spec"], "status": found.get("status"), "results": results, "resources": resources}
+        return Gathered("restore_run", facts, self.role, captures={"restore": (asked, raw)})
+
+
+def hold(drill: Drill, role: str) -> None:
+    """Scales every restored workload to zero and removes the pods the init container holds, so that volumes can be read.
+
+    A StatefulSet with several pods that are not Ready does not scale down by itself: the pods are deleted explicitly.
+    """
+    namespace = drill.plan.namespace(role)
+    for plural in WORKLOADS:
+        for workload in drill.sandbox.list(f"/apis/apps/v1/namespaces/{namespace}/{plural}"):
+            if ours(workload) or "cnpg.io/cluster" in (workload["metadata"].get("labels") or {}):
+                continue
+            patch = start.hold_patch(workload)
+            if patch:
+                drill.sandbox.patch(path_of(workload), patch)
+    for pod in drill.sandbox.list(f"/api/v1/namespaces/{namespace}/pods"):
+        if any(c["name"] == restore.HOLD for c in pod["spec"].get("initContainers") or []):
+            remove(drill, pod)
+
+
+def ours(item: dict[str, Any]) -> bool:
+    """Made by the drill itself, not restored."""
+    return (item["metadata"].get("labels") or {}).get(naming.LABEL_OWNED) == naming.OWNER
+
+
+def live_objects(drill: Drill, role: str) -> list[dict[str, Any]]:
+    """Every object of the kinds the inventory looks at, in the sandbox namespace of a role."""
+    namespace = drill.plan.namespace(role)
+    found = []
+    for version, plurals in LISTED.items():
+        root = f"/api/{version}" if version == "v1" else f"/apis/{version}"
+        for plural in plurals:
+            found += drill.sandbox.list(f"{root}/namespaces/{namespace}/{plural}")
+    return found
+
+
+class NamespaceInventoryOperator(DrillOperator):
+    """What is there, against what the backup and the charts in Git say must be there."""
+
+    def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
+        return [attempt("namespace_inventory", lambda r=role: self.one(drill, r), role)  # type: ignore[misc]
+                for role in drill.plan.covered_roles]
+
+    @staticmethod
+    def one(drill: Drill, role: str) -> Gathered:
+        contents = drill.backup_store.backup_contents(drill.plan.backup(role).backup)
+        facts = inventory.facts_from(drill.plan, role, contents, rendered(drill, role), live_objects(drill, role))
+        return Gathered("namespace_inventory", facts, role)
+
+
+def rendered(drill: Drill, role: str) -> list[dict[str, Any]]:
+    """The chart of a role as Git has it at the commit in use."""
+    plan = drill.plan
+    if plan.configuration is None:
+        raise FactError("The plan names no configuration commit.", "Read why in the plan task's log.")
+    source, configuration = plan.environment.source.namespace(role), plan.environment.configuration
+    return drill.configuration.render(plan.configuration.commit, configuration.charts[role], configuration.values[role],
+                                      source.release, source.name)
+
+
+class VolumeContentOperator(DrillOperator):
+    """Bytes and files of every restored claim, read by a pod of ours before any production code has run."""
+
+    def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
+        return [attempt("volumes", lambda r=role: self.one(drill, r), role) for role in drill.plan.covered_roles]  # type: ignore[misc]
+
+    def one(self, drill: Drill, role: str) -> Gathered:
+        plan, source = drill.plan, drill.plan.environment.source.namespace(role)
+        backup = plan.backup(role).backup
+        listed = volumes.claims(drill.backup_store.backup_resource_list(backup).get("v1/PersistentVolumeClaim", ()), source.name)
+        sizes = {i["pvcName"]: (i.get("pvbInfo") or {}).get("size", 0) for i in drill.backup_store.backup_volumeinfo(backup)
+                 if i.get("pvcName") and not i.get("skipped")}
+        live = [c["metadata"]["name"] for c in drill.sandbox.list(f"/api/v1/namespaces/{plan.namespace(role)}/persistentvolumeclaims")]
+        own = f"{plan.environment.database.cluster}-" if role == plan.database_role else None
+        mine = [c for c in live if own is None or not c.startswith(own)]
+        pods = {claim: volumes.probe_pod(plan, role, claim) for claim in mine}
+        for pod in pods.values():
+            remove(drill, pod)
+            drill.sandbox.create(pod)
+        read = tuple(self.read(drill, claim, sizes.get(claim), pod) for claim, pod in sorted(pods.items()))
+        wanted = tuple(c for c in listed if own is None or not c.startswith(own))
+        return Gathered("volumes", volumes.VolumeFacts(role, source.name, backup, read, wanted), role)
+
+    @staticmethod
+    def read(drill: Drill, claim: str, expected_bytes: int | None, pod: dict[str, Any]) -> volumes.Volume:
+        try:
+            return volumes.volume_from(claim, expected_bytes, pod_output(drill, pod, VOLUME_SECONDS))
+        except FactError as error:
+            return volumes.volume_from(claim, expected_bytes, None, error.diagnostics())
