@@ -1,0 +1,106 @@
+"""The connections and the configuration that the lab gives its Airflow."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from dalp_dr_lab.airflow import configuration, connections, settings
+from dalp_dr_lab.airflow.connections import KeyPair, Outside
+from dalp_dr_lab.airflow.places import Places
+
+OUTSIDE = Outside(
+    source_kubeconfig={"current-context": "source-reader"},
+    sandbox_kubeconfig={"current-context": "drill"},
+    s3_endpoint="http://10.250.255.1:1",
+    s3_region="us-east-1",
+    backup_reader=KeyPair("reader", "secret-1"),
+    documents_reader=KeyPair("documents", "secret-2"),
+    evidence=KeyPair("evidence", "secret-3"),
+    rpc_primary_url="http://10.250.255.1:2",
+    rpc_secondary_url="http://10.250.255.1:3",
+    api_key="sm_dalp_x",
+    configuration_repository="/git/configuration.git",
+    signing_key_pem="-----BEGIN PRIVATE KEY-----",
+)
+NAMES = {
+    "dalp_source_kubernetes",
+    "dalp_sandbox_kubernetes",
+    "dalp_backup_store",
+    "dalp_object_storage",
+    "dalp_sandbox_object_read",
+    "dalp_evidence_store",
+    "dalp_rpc_primary",
+    "dalp_rpc_secondary",
+    "dalp_api",
+    "dalp_configuration_repository",
+    "dalp_evidence_signing",
+}
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places(tmp_path / "checkout", tmp_path / "state")
+
+
+def test_every_connection_of_the_design_is_there() -> None:
+    assert set(connections.connections(OUTSIDE)) == NAMES
+
+
+@pytest.mark.parametrize(
+    ("name", "login"),
+    [
+        ("dalp_backup_store", "reader"),
+        ("dalp_object_storage", "documents"),
+        ("dalp_sandbox_object_read", "documents"),
+        ("dalp_evidence_store", "evidence"),
+    ],
+)
+def test_each_store_has_its_own_identity(name: str, login: str) -> None:
+    found = connections.connections(OUTSIDE)[name]
+    assert (found["login"], found["extra"]["endpoint_url"]) == (login, OUTSIDE.s3_endpoint)
+
+
+def test_source_and_sandbox_are_two_identities() -> None:
+    found = connections.connections(OUTSIDE)
+    contexts = [json.loads(found[f"dalp_{side}_kubernetes"]["extra"]["kube_config"]) for side in ("source", "sandbox")]
+    assert contexts == [OUTSIDE.source_kubeconfig, OUTSIDE.sandbox_kubeconfig]
+
+
+def test_the_environment_carries_json() -> None:
+    found = connections.as_variables(connections.connections(OUTSIDE))
+    assert json.loads(found["AIRFLOW_CONN_DALP_API"]) == {"conn_type": "http", "password": "sm_dalp_x"}
+
+
+def test_secrets_are_not_printed() -> None:
+    assert "secret-1" not in repr(OUTSIDE)
+    assert "sm_dalp_x" not in repr(OUTSIDE)
+
+
+def test_settings_and_passwords_stay_the_same_and_are_private(places: Places) -> None:
+    numbers = iter(range(1, 9))
+    first = settings.load(places, lambda name: next(numbers))
+    again = settings.load(places, lambda name: {"airflow-web": 1, "airflow-database": 2}.get(name, 3))
+    assert (first.jwt_secret, first.url) == (again.jwt_secret, again.url)
+    assert settings.users(places) == settings.users(places)
+    assert set(settings.users(places)) == {"starter", "owner", "operator", "viewer"}
+    assert len(set(settings.users(places).values())) == 4
+    assert {oct(path.stat().st_mode & 0o777) for path in (places.secrets, places.users)} == {"0o600"}
+
+
+def test_the_viewer_cannot_answer_and_nobody_is_admin() -> None:
+    assert settings.ROLES["viewer"] == "viewer"
+    assert "admin" not in settings.ROLES.values()
+
+
+def test_components_see_the_checkout_and_the_state(places: Places) -> None:
+    found = configuration.variables(places, settings.load(places, lambda name: 1))
+    assert found["PYTHONPATH"] == f"{places.checkout}/include:{places.checkout}/plugins"
+    assert found["DALP_DR_HOME"] == str(places.state)
+    assert found["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].startswith("postgresql+psycopg2://airflow:")
+
+
+def test_another_airflows_settings_are_not_inherited() -> None:
+    inherited = ["PATH", "AIRFLOW_HOME", "AIRFLOW__CORE__EXECUTOR", "PYTHONDONTWRITEBYTECODE", "HOME"]
+    assert configuration.without(inherited) == ["AIRFLOW_HOME", "AIRFLOW__CORE__EXECUTOR", "PYTHONDONTWRITEBYTECODE"]

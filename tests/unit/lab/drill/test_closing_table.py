@@ -1,0 +1,88 @@
+"""The closing table out of a summary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dalp_dr_lab.drill import closing
+from dalp_dr_lab.errors import LabError
+
+GOALS = closing.Goals(rto_seconds=900, rtt_seconds=1200, rpo_seconds={"database": 300, "object_storage": 300})
+SUMMARY: dict[str, Any] = {
+    "drill_id": "d-20261124-1a2b3c4d",
+    "dag_id": "quarterly_drill",
+    "run_id": "manual__2026-11-24T15:16:21+00:00",
+    "decision": "FIX",
+    "verdict": "fail",
+    "reasons": [
+        {
+            "check": "volumes_hold_data",
+            "surface": "kubernetes_resources",
+            "verdict": "fail",
+            "expected": "every volume holds its bytes",
+            "observed": "dalp-worker-journal is empty",
+            "next_step": "Include the pods in the backup.",
+            "runbook": "kubernetes_resources.md#empty-volumes",
+        }
+    ],
+    "rto_seconds": 192.4,
+    "rtt_seconds": 1300,
+    "rpo_by_surface": {"database": 7.2, "object_storage": None},
+    "phases": [{"name": "restore", "started_at": "2026-11-24T15:17:00Z", "seconds": 72.0}],
+    "bundle_sha256": "ab" * 32,
+}
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> closing.Places:
+    return closing.Places(tmp_path, "http://127.0.0.1:1", ["starter", "owner"], Path("users.json"), {"lab": 61.0})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Decision   FIX   (verdict fail)",
+        "RTO                             3:12     15:00  met",
+        "RTT                            21:40     20:00  MISSED",
+        "RPO database                    0:07      5:00  met",
+        "RPO object_storage           unknown      5:00  not proven",
+        "Phases     restore 1:12",
+        "  1. volumes_hold_data (kubernetes_resources): fail",
+        "     observed: dalp-worker-journal is empty",
+        "     next: Include the pods in the backup. (include/runbooks/kubernetes_resources.md#empty-volumes)",
+        "Airflow    http://127.0.0.1:1   users starter, owner; passwords in users.json",
+        "Stop       make down",
+        "Took       lab 1:01",
+    ],
+)
+def test_the_table_has(line: str, places: closing.Places) -> None:
+    assert line in closing.table(SUMMARY, GOALS, places)
+
+
+def test_only_what_exists_is_named(places: closing.Places) -> None:
+    (places.drill / "report.pdf").touch()
+    said = "\n".join(closing.where(places))
+    assert "report.pdf" in said
+    assert "report.html" not in said
+
+
+def test_an_empty_summary_shows_unknowns_not_successes(places: closing.Places) -> None:
+    said = "\n".join(closing.table({}, GOALS, places))
+    assert "Decision   none" in said
+    assert "met" not in said.replace("MISSED", "")
+
+
+def test_a_run_without_summary_has_no_decision() -> None:
+    assert "Failed tasks: plan.freeze" in "\n".join(closing.without_summary("failed", ["plan.freeze"]))
+
+
+def test_a_damaged_summary_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "summary.json").write_text("{")
+    with pytest.raises(LabError, match=r"summary\.json cannot be read"):
+        closing.summary(tmp_path)
+
+
+def test_no_summary_is_none(tmp_path: Path) -> None:
+    assert closing.summary(tmp_path) is None
