@@ -83,7 +83,11 @@ def _status(lab: Lab, as_json: bool) -> int:
     else:
         for name, answer in answers.items():
             print(f"{name}: {'running' if answer['running'] else 'NOT RUNNING'}")
-            print("\n".join(f"  {line}" for key, value in answer.items() if key != "running" for line in _lines(key, value)))
+            print(
+                "\n".join(
+                    f"  {line}" for key, value in answer.items() if key != "running" for line in _lines(key, value)
+                )
+            )
     return 0 if all(answer["running"] for answer in answers.values()) else 3
 
 

@@ -54,7 +54,9 @@ def status(lab: Lab) -> dict[str, Any]:
     own = processes.alive(lab.folder)
     gone = sorted(set(state.read(lab.folder)["processes"]) - set(own))
     answer: dict[str, Any] = {
-        "servers": {name: processes.proportional_bytes({pid} | processes.descendants([pid])) for name, pid in own.items()},
+        "servers": {
+            name: processes.proportional_bytes({pid} | processes.descendants([pid])) for name, pid in own.items()
+        },
         "stopped": gone,
         "address": servers.has_address(),
     }

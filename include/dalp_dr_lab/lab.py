@@ -112,7 +112,9 @@ class Lab:
         """The port of server `name`: a free one the first time, the same one ever after."""
         return state.port(self.folder, name)
 
-    def spawn(self, name: str, words: list[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> int:
+    def spawn(
+        self, name: str, words: list[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> int:
         """Start a program detached, logged to logs/`name`.log and recorded, so that `down` ends it; returns its pid."""
         return processes.spawn(self.folder, name, words, env=env, cwd=cwd)
 

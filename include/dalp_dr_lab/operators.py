@@ -38,7 +38,9 @@ Document = dict[str, Any]
 def install(lab: Lab, cluster: Cluster) -> None:
     """Install all three and return when they run and the backup location is available (about 20 s)."""
     documents = [*cnpg(cluster), *plugin(cluster), *velero(lab, cluster)]
-    if not lab.kubectl("get", "secret", "barman-cloud-server-tls", "-n", "cnpg-system", "--ignore-not-found", "-o", "name"):
+    if not lab.kubectl(
+        "get", "secret", "barman-cloud-server-tls", "-n", "cnpg-system", "--ignore-not-found", "-o", "name"
+    ):
         documents += [_certificate(side) for side in ("server", "client")]
     first = [d for d in documents if d["kind"] in ("CustomResourceDefinition", "Namespace")]
     _apply(lab, first)
@@ -103,7 +105,9 @@ def velero(lab: Lab, cluster: Cluster) -> Iterator[Document]:
             *("--velero-pod-cpu-request=50m", "--velero-pod-mem-request=64Mi"),
             *("--node-agent-pod-cpu-request=50m", "--node-agent-pod-mem-request=64Mi"),
         ]
-        done = subprocess.run(words, env={"KUBECONFIG": str(lab.kubeconfig)}, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            words, env={"KUBECONFIG": str(lab.kubeconfig)}, capture_output=True, text=True, check=False
+        )
     if done.returncode:
         raise LabError(f"velero install --dry-run failed: {done.stderr.strip()}. Run `make setup` again.")
     for document in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader):
@@ -172,7 +176,16 @@ def _certificate(side: str) -> Document:
     with tempfile.TemporaryDirectory() as folder:
         words = [
             *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-            *("-days", str(CERTIFICATE_DAYS), "-keyout", "tls.key", "-out", "tls.crt", "-subj", f"/CN=barman-cloud-{side}"),
+            *(
+                "-days",
+                str(CERTIFICATE_DAYS),
+                "-keyout",
+                "tls.key",
+                "-out",
+                "tls.crt",
+                "-subj",
+                f"/CN=barman-cloud-{side}",
+            ),
             *("-addext", "subjectAltName=DNS:barman-cloud", "-addext", f"extendedKeyUsage={side}Auth"),
         ]
         subprocess.run(words, cwd=folder, check=True, capture_output=True)

@@ -60,7 +60,9 @@ def spawn(
     return process.pid
 
 
-def stop(folder: Path, names: Iterable[str], *, how: signal.Signals = signal.SIGTERM, grace_seconds: float = 10) -> None:
+def stop(
+    folder: Path, names: Iterable[str], *, how: signal.Signals = signal.SIGTERM, grace_seconds: float = 10
+) -> None:
     """End recorded programs and all their descendants: `how` first, SIGKILL after the grace, then forget them."""
     records = state.read(folder)["processes"]
     mine = [name for name in names if name in records]

@@ -87,7 +87,11 @@ def _assign(ports: dict[str, int], name: str) -> None:
     taken = set(ports.values())
     for _ in range(1000):
         candidate = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
-        if candidate not in taken and _free(candidate) and (not name.startswith(("weed", "s3")) or _free(candidate + GRPC_OFFSET)):
+        if (
+            candidate not in taken
+            and _free(candidate)
+            and (not name.startswith(("weed", "s3")) or _free(candidate + GRPC_OFFSET))
+        ):
             ports[name] = candidate
             return
     raise OSError(f"no free port for {name} between {FIRST_PORT} and {LAST_PORT}")

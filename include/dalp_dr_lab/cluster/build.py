@@ -30,12 +30,19 @@ VELERO = "github.com/vmware-tanzu/velero@v1.18.3"
 CNPG = "github.com/cloudnative-pg/cloudnative-pg@v1.30.0"
 BARMAN = "github.com/cloudnative-pg/plugin-barman-cloud@v0.14.0"
 AWS = "github.com/vmware-tanzu/velero-plugin-for-aws@v1.14.3"
-CLI_RUNTIME = "v0.33.10"  # velero asks for v0.33.12, whose module is not served everywhere; only a table printer uses it
+CLI_RUNTIME = (
+    "v0.33.10"  # velero asks for v0.33.12, whose module is not served everywhere; only a table printer uses it
+)
 _CNPG_VERSIONS = "github.com/cloudnative-pg/cloudnative-pg/pkg/versions"
 _VELERO_INFO = "github.com/vmware-tanzu/velero/pkg/buildinfo"
 _VELERO_FLAGS = " ".join(
     f"-X {_VELERO_INFO}.{key}={value}"
-    for key, value in {"Version": "v1.18.3", "ImageRegistry": "local", "GitSHA": "module", "GitTreeState": "clean"}.items()
+    for key, value in {
+        "Version": "v1.18.3",
+        "ImageRegistry": "local",
+        "GitSHA": "module",
+        "GitTreeState": "clean",
+    }.items()
 )
 
 
@@ -57,7 +64,12 @@ class Program:
 
 
 OPERATOR_PROGRAMS = (
-    Program("manager", CNPG, "./cmd/manager", f"-X {_CNPG_VERSIONS}.buildVersion=1.30.0 -X {_CNPG_VERSIONS}.buildCommit=module"),
+    Program(
+        "manager",
+        CNPG,
+        "./cmd/manager",
+        f"-X {_CNPG_VERSIONS}.buildVersion=1.30.0 -X {_CNPG_VERSIONS}.buildCommit=module",
+    ),
     Program("plugin-barman-cloud", BARMAN, "./cmd/manager"),
     Program("velero-plugin-for-aws", AWS, "./velero-plugin-for-aws"),
     Program("velero", VELERO, "./cmd/velero", _VELERO_FLAGS, patched=True),
@@ -147,18 +159,31 @@ def keep_manifests(cluster: Cluster, go: str) -> None:
 def _module(go: str, module: str) -> Path:
     done = subprocess.run([go, "mod", "download", "-json", module], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise LabError(f"Go cannot download {module}: {(done.stderr or done.stdout).strip()}. Check GOPROXY and try again.")
+        raise LabError(
+            f"Go cannot download {module}: {(done.stderr or done.stdout).strip()}. Check GOPROXY and try again."
+        )
     return Path(json.loads(done.stdout)["Dir"])
 
 
 def _compile(
-    go: str, folder: Path, target: Path, package: str, linker: str, flags: Sequence[str], env: Mapping[str, str] | None = None
+    go: str,
+    folder: Path,
+    target: Path,
+    package: str,
+    linker: str,
+    flags: Sequence[str],
+    env: Mapping[str, str] | None = None,
 ) -> None:
     new = target.with_name(f"{target.name}.new")
     words = ["nice", "-n", "5", go, "build", *flags, "-trimpath", "-p", str(os.cpu_count()), "-ldflags", linker]
     done = subprocess.run(
-        [*words, "-o", str(new), package], cwd=folder, env={**os.environ, "CGO_ENABLED": "0", **(env or {})}, check=False
+        [*words, "-o", str(new), package],
+        cwd=folder,
+        env={**os.environ, "CGO_ENABLED": "0", **(env or {})},
+        check=False,
     )
     if done.returncode:
-        raise LabError(f"compiling {target.name} failed; the compiler's words are above. Run `make setup` again to go on.")
+        raise LabError(
+            f"compiling {target.name} failed; the compiler's words are above. Run `make setup` again to go on."
+        )
     new.rename(target)

@@ -10,7 +10,12 @@ from pathlib import Path
 from dalp_dr_lab.cluster.settings import ETCD, ETCD_PEER, NODE, PAUSE, SOURCE, Cluster
 
 CNI_PLUGINS = Path("/usr/lib/cni")
-MOUNTS = {"kubelet": "/var/lib/kubelet", "pods": "/var/log/pods", "containers": "/var/log/containers", "cni": "/var/lib/cni"}
+MOUNTS = {
+    "kubelet": "/var/lib/kubelet",
+    "pods": "/var/log/pods",
+    "containers": "/var/log/containers",
+    "cni": "/var/lib/cni",
+}
 
 
 def write(cluster: Cluster) -> None:
@@ -40,7 +45,10 @@ def _certificates(cluster: Cluster) -> None:
     )
     openssl("genrsa", "-out", "sa.key", "2048")
     openssl("rsa", "-in", "sa.key", "-pubout", "-out", "sa.pub")
-    names = ["localhost", *("kubernetes" + tail for tail in ("", ".default", ".default.svc", ".default.svc.cluster.local"))]
+    names = [
+        "localhost",
+        *("kubernetes" + tail for tail in ("", ".default", ".default.svc", ".default.svc.cluster.local")),
+    ]
     addresses = ("127.0.0.1", cluster.node_ip, cluster.api_ip)
     api_names = ",".join([*(f"DNS:{name}" for name in names), *(f"IP:{address}" for address in addresses)])
     for name, subject, server_names in (
@@ -54,7 +62,11 @@ def _certificates(cluster: Cluster) -> None:
         ("proxy", "/CN=system:kube-proxy", None),
         ("kubelet", f"/O=system:nodes/CN=system:node:{NODE}", None),
     ):
-        use = f"extendedKeyUsage=serverAuth\nsubjectAltName={server_names}" if server_names else "extendedKeyUsage=clientAuth"
+        use = (
+            f"extendedKeyUsage=serverAuth\nsubjectAltName={server_names}"
+            if server_names
+            else "extendedKeyUsage=clientAuth"
+        )
         (cluster.pki / f"{name}.ext").write_text(use)
         new_key(name)
         openssl("req", "-new", "-key", f"{name}.key", "-subj", subject, "-out", f"{name}.csr")
@@ -79,7 +91,9 @@ def _kubeconfig(cluster: Cluster, user: str) -> None:
                 "apiVersion": "v1",
                 "kind": "Config",
                 "current-context": name,
-                "clusters": [{"name": name, "cluster": {"server": server, "certificate-authority-data": data("ca.crt")}}],
+                "clusters": [
+                    {"name": name, "cluster": {"server": server, "certificate-authority-data": data("ca.crt")}}
+                ],
                 "users": [
                     {
                         "name": user,
@@ -213,7 +227,12 @@ def commands(cluster: Cluster) -> dict[str, list[str]]:
             *(kube, "kube-scheduler", *client("scheduler"), "--bind-address=127.0.0.1", "--leader-elect=false"),
             f"--cert-dir={run}/scheduler",
         ],
-        "network-policy": [kube, "network-policy", f"-kubeconfig={run}/addons.kubeconfig", f"-socket={run}/policy.sock"],
+        "network-policy": [
+            kube,
+            "network-policy",
+            f"-kubeconfig={run}/addons.kubeconfig",
+            f"-socket={run}/policy.sock",
+        ],
         "local-storage": [kube, "local-storage", f"-kubeconfig={run}/addons.kubeconfig", f"-root={run}/volumes"],
         "kubelet": [
             *(kube, "kubelet", f"--config={run}/kubelet.json", f"--kubeconfig={run}/kubelet.kubeconfig"),

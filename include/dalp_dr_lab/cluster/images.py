@@ -69,7 +69,9 @@ def write(target: Path, layers: Sequence[Path | Files], images: Sequence[Image])
 
 def _pack_folder(tar: Path, folder: Path) -> None:
     words = ["tar", "--create", "--file", str(tar), "--numeric-owner", "--one-file-system", "--sort=name", "--xattrs"]
-    subprocess.run([*words, *(f"--exclude={path}" for path in NOT_IN_IMAGES), "--directory", str(folder), "."], check=True)
+    subprocess.run(
+        [*words, *(f"--exclude={path}" for path in NOT_IN_IMAGES), "--directory", str(folder), "."], check=True
+    )
 
 
 def _pack_files(tar: Path, files: Files) -> None:
@@ -119,7 +121,10 @@ def _assemble(target: Path, tars: Sequence[Path], digests: Sequence[str], images
                 "os": "linux",
                 "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]},
                 "config": {
-                    "Env": [*([] if any(e.startswith("PATH=") for e in image.environment) else [PATH]), *image.environment],
+                    "Env": [
+                        *([] if any(e.startswith("PATH=") for e in image.environment) else [PATH]),
+                        *image.environment,
+                    ],
                     "Entrypoint": list(image.entrypoint),
                     "Cmd": list(image.command) or ([] if image.entrypoint else ["/bin/sh"]),
                     "User": image.user,

@@ -18,6 +18,8 @@ from dalp_dr_lab.errors import LabError
 RELEASE = "trixie"
 BARMAN_TOOLS = "barman[cloud]==3.20.0"
 POSTGRES_PACKAGES = "postgresql-17 procps python3 python3-venv python3-psycopg2"
+BASE_RECIPE = f"1 debian {RELEASE}"
+POSTGRES_RECIPE = f"1 {RELEASE} {POSTGRES_PACKAGES} {BARMAN_TOOLS}"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 USERS = "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532::/tmp:/sbin/nologin\n"
 POSTGRES_PATH = "PATH=/venv/bin:/usr/lib/postgresql/17/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -26,9 +28,7 @@ POSTGRES_PATH = "PATH=/venv/bin:/usr/lib/postgresql/17/bin:/usr/local/sbin:/usr/
 def folder(cluster: Cluster, name: str, recipe: str, fill: Callable[[Path], None]) -> Path:
     """Root file system `name`; `fill` makes it in a new folder when there is none of this `recipe` yet."""
     root = cluster.home / "rootfs" / name
-    stamp = root.with_name(f"{name}.digest")
-    wanted = hashlib.sha256(recipe.encode()).hexdigest()
-    if root.exists() and stamp.exists() and stamp.read_text() == wanted:
+    if _is_made(cluster, name, recipe):
         return root
     new = root.with_name(f"{name}.new")
     shutil.rmtree(new, ignore_errors=True)
@@ -36,14 +36,31 @@ def folder(cluster: Cluster, name: str, recipe: str, fill: Callable[[Path], None
     fill(new)
     shutil.rmtree(root, ignore_errors=True)
     new.rename(root)
-    stamp.write_text(wanted)
+    root.with_name(f"{name}.digest").write_text(_stamp(recipe))
     return root
+
+
+def _is_made(cluster: Cluster, name: str, recipe: str) -> bool:
+    root = cluster.home / "rootfs" / name
+    stamp = root.with_name(f"{name}.digest")
+    return root.exists() and stamp.exists() and stamp.read_text() == _stamp(recipe)
+
+
+def _stamp(recipe: str) -> str:
+    return hashlib.sha256(recipe.encode()).hexdigest()
 
 
 def debian(root: Path, *, include: str = "ca-certificates") -> None:
     """Bootstrap a minimal Debian into `root`; $DEBIAN_MIRROR names another mirror than the default one."""
     mirror = os.environ.get("DEBIAN_MIRROR")
-    words = ["debootstrap", "--variant=minbase", f"--include={include}", RELEASE, str(root), *([mirror] if mirror else [])]
+    words = [
+        "debootstrap",
+        "--variant=minbase",
+        f"--include={include}",
+        RELEASE,
+        str(root),
+        *([mirror] if mirror else []),
+    ]
     _run(words, "debootstrap cannot fetch Debian's packages")
     borrow_network(root)
     (root / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
@@ -95,7 +112,9 @@ def _run(words: Sequence[str], failed: str) -> None:
     )
     if done.returncode:
         tail = "\n".join(done.stdout.splitlines()[-8:])
-        raise LabError(f"{failed}:\n{tail}\nCheck this machine's way to the package indexes and run `make setup` again.")
+        raise LabError(
+            f"{failed}:\n{tail}\nCheck this machine's way to the package indexes and run `make setup` again."
+        )
 
 
 def _fill_base(root: Path) -> None:
@@ -119,64 +138,81 @@ def _fill_postgres(root: Path, start: Path) -> None:
 
 def base(cluster: Cluster) -> Path:
     """A minimal Debian, to be copied and added to."""
-    return folder(cluster, "base", f"1 debian {RELEASE}", _fill_base)
+    return folder(cluster, "base", BASE_RECIPE, _fill_base)
 
 
 def postgres(cluster: Cluster) -> Path:
     """Debian with PostgreSQL 17 and Barman's cloud tools, in which PostgreSQL's user is 100:102."""
-    recipe = f"1 {RELEASE} {POSTGRES_PACKAGES} {BARMAN_TOOLS}"
-    return folder(cluster, "postgres", recipe, lambda root: _fill_postgres(root, base(cluster)))
+    return folder(cluster, "postgres", POSTGRES_RECIPE, lambda root: _fill_postgres(root, base(cluster)))
+
+
+def are_made(cluster: Cluster) -> bool:
+    """Whether both root file systems are there, made by today's recipes."""
+    return _is_made(cluster, "base", BASE_RECIPE) and _is_made(cluster, "postgres", POSTGRES_RECIPE)
+
+
+def images_are_made(cluster: Cluster) -> bool:
+    """Whether every archive of `operator_images` and `pause_image` is there, from today's programs."""
+    return are_made(cluster) and all(_is_written(cluster, images, inputs) for _, images, inputs in _recipes(cluster))
 
 
 def pause_image(cluster: Cluster) -> Path:
     """The image that holds every pod's namespaces."""
-    layer = Files(programs={"pause": cluster.bin / "pause"})
-    return _once(cluster, [layer], [Image(PAUSE, command=["/pause"])], build.sources_digest())
+    return _once(cluster, *_recipes(cluster)[0])
 
 
 def operator_images(cluster: Cluster) -> list[Path]:
     """The images of Velero, CloudNativePG, the Barman plugin and PostgreSQL; those that exist are left alone."""
+    postgres(cluster)
+    return [_once(cluster, *recipe) for recipe in _recipes(cluster)[1:]]
+
+
+def _recipes(cluster: Cluster) -> list[tuple[list[Path | Files], list[Image], str]]:
+    """(layers, images, digest of what goes in) of each archive, the pause image first."""
     programs = build.operators_home(cluster) / "bin"
     digests = {program.name: program.digest for program in build.OPERATOR_PROGRAMS}
     texts = {str(CERTIFICATES): CERTIFICATES.read_text(), "/etc/passwd": USERS}
 
-    def small(*open_folders: str, links: dict[str, str] | None = None, **wanted: str) -> Files:
+    def small(*open_folders: str, links: dict[str, str] | None = None, **wanted: str) -> list[Path | Files]:
         paths = {path: programs / name for name, path in wanted.items()}
-        return Files(programs=paths, texts=texts, links=links or {}, open_folders=("/tmp", *open_folders))
+        return [Files(programs=paths, texts=texts, links=links or {}, open_folders=("/tmp", *open_folders))]
 
     velero = {name: f"/{name}" for name in ("velero", "velero-restore-helper", "velero-helper")}
     velero["velero-plugin-for-aws"] = "/plugins/velero-plugin-for-aws"
+    manager, plugin = digests["manager"], digests["plugin-barman-cloud"]
     nobody = "65532:65532"
-    database = {"environment": [POSTGRES_PATH, "LANG=C.UTF-8"], "user": "100:102"}
-    root = postgres(cluster)
-    stamp = root.with_name("postgres.digest").read_text()
+    environment, user = [POSTGRES_PATH, "LANG=C.UTF-8"], "100:102"
+    pause: list[Path | Files] = [Files(programs={"pause": cluster.bin / "pause"})]
+    database: list[Path | Files] = [
+        cluster.home / "rootfs/postgres",
+        Files(programs={"/manager": programs / "plugin-barman-cloud"}),
+    ]
     return [
-        _once(
-            cluster,
-            [small("/scratch", **velero)],
+        (pause, [Image(PAUSE, command=["/pause"])], build.sources_digest()),
+        (
+            small("/scratch", **velero),
             [Image("docker.io/local/velero:v1.18.3", user=nobody)],
             json.dumps([digests[name] for name in velero]),
         ),
-        _once(
-            cluster,
-            [small(links={"/manager": "operator/manager_amd64"}, manager="/operator/manager_amd64")],
+        (
+            small(links={"/manager": "operator/manager_amd64"}, manager="/operator/manager_amd64"),
             [Image("docker.io/local/cnpg:1.30.0", entrypoint=["/manager"], user=nobody)],
-            digests["manager"],
+            manager,
         ),
-        _once(
-            cluster,
-            [small(**{"plugin-barman-cloud": "/manager"})],
+        (
+            small(**{"plugin-barman-cloud": "/manager"}),
             [Image("docker.io/local/barman-plugin:0.14.0", entrypoint=["/manager"], user=nobody)],
-            digests["plugin-barman-cloud"],
+            plugin,
         ),
-        _once(  # the sidecar is the same file system; its entrypoint differs, since the plugin gives arguments only
-            cluster,
-            [root, Files(programs={"/manager": programs / "plugin-barman-cloud"})],
+        (  # the sidecar is the same file system; its entrypoint differs, since the plugin gives arguments only
+            database,
             [
-                Image("docker.io/local/postgres:17", **database),
-                Image("docker.io/local/barman-sidecar:0.14.0", entrypoint=["/manager"], **database),
+                Image("docker.io/local/postgres:17", environment=environment, user=user),
+                Image(
+                    "docker.io/local/barman-sidecar:0.14.0", entrypoint=["/manager"], environment=environment, user=user
+                ),
             ],
-            stamp + digests["plugin-barman-cloud"],
+            _stamp(POSTGRES_RECIPE) + plugin,
         ),
     ]
 
@@ -184,9 +220,13 @@ def operator_images(cluster: Cluster) -> list[Path]:
 def _once(cluster: Cluster, layers: Sequence[Path | Files], images: Sequence[Image], inputs: str) -> Path:
     """Write the archive of `images`, named after the first, unless it was written from the same inputs."""
     target = cluster.images / archive_name(images[0].name)
-    stamp = target.with_suffix(".digest")
-    wanted = hashlib.sha256(f"{inputs}\n{images}".encode()).hexdigest()
-    if not (target.exists() and stamp.exists() and stamp.read_text() == wanted):
+    if not _is_written(cluster, images, inputs):
         write(target, layers, images)
-        stamp.write_text(wanted)
+        target.with_suffix(".digest").write_text(_stamp(f"{inputs}\n{images}"))
     return target
+
+
+def _is_written(cluster: Cluster, images: Sequence[Image], inputs: str) -> bool:
+    target = cluster.images / archive_name(images[0].name)
+    stamp = target.with_suffix(".digest")
+    return target.exists() and stamp.exists() and stamp.read_text() == _stamp(f"{inputs}\n{images}")
