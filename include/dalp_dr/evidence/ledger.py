@@ -65,6 +65,12 @@ def _keys(store: EvidenceStore) -> tuple[str, ...]:
     return tuple(key for key in store.list(PREFIX) if _NAME.match(key.removeprefix(PREFIX)))
 
 
+def sequence_of(key: str) -> int | None:
+    """The sequence number in a key; None when it is not the name of an entry."""
+    match = _NAME.match(key.removeprefix(PREFIX))
+    return int(match["sequence"]) if match else None
+
+
 def read(store: EvidenceStore, key: str) -> Entry:
     """One entry, without checking its signature."""
     return parse(store.get(key), key)

@@ -193,10 +193,11 @@ class Targets(Document):
 
 
 class Owner(Document):
-    """Who may sign off: the user id as Airflow's identity provider gives it."""
+    """Who may sign off: the user id as Airflow's identity provider gives it, and the owner's own key where there is one."""
 
     user: str
     name: str
+    public_key: str | None = None  # ed25519, PEM; an answer signed with it is stronger than one of an account
 
 
 class Connections(Document):
