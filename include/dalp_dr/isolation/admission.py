@@ -87,12 +87,12 @@ def _velero_objects(environment: Environment) -> dict[str, Any]:
         [(f"{own} || variables.it.metadata.name.startsWith('drill-')", "names of a drill's objects start with drill-"),
          (f"{own} || (has(variables.it.metadata.labels) && '{LABEL_DRILL}' in variables.it.metadata.labels)",
           f"a drill's objects carry the label {LABEL_DRILL}"),
-         ("request.resource.resource != 'configmaps' || !has(variables.it.metadata.labels) || "
-          "!variables.it.metadata.labels.exists(k, k.startsWith('velero.io/'))",
+         (("request.resource.resource != 'configmaps' || !has(variables.it.metadata.labels) || "
+          "!variables.it.metadata.labels.exists(k, k.startsWith('velero.io/'))"),
           "a ConfigMap with a velero.io label would configure Velero's plugins"),
-         (f"!({own}) || (request.operation == 'UPDATE' && has(object.spec.cancel) && object.spec.cancel == true && "
+         ((f"!({own}) || (request.operation == 'UPDATE' && has(object.spec.cancel) && object.spec.cancel == true && "
           "object.spec.pod == oldObject.spec.pod && object.spec.volume == oldObject.spec.volume && "
-          "object.spec.snapshotID == oldObject.spec.snapshotID)", "a PodVolumeRestore may only be cancelled")],
+          "object.spec.snapshotID == oldObject.spec.snapshotID)"), "a PodVolumeRestore may only be cancelled")],
         {"namespace": f"request.namespace == '{environment.source.velero_namespace}'"})
 
 
@@ -104,8 +104,8 @@ def _writes(environment: Environment) -> dict[str, Any]:
         "dalp-dr-writes", "A drill writes in its sandbox and at the few other places named here, whatever roles are bound to it.",
         [_rule(["*"], ["*/*"], ["CREATE", "UPDATE", "DELETE", "CONNECT"])], username(DRILL_ACCOUNT),
         {"where": "request.?namespace.orValue('')"},
-        [(f"variables.where.startsWith('{prefix}') || (variables.where == '{environment.source.velero_namespace}' && ({velero})) || "
-          f"(variables.where == '{DRILL_NAMESPACE}' && request.resource.resource == 'leases')",
+        [((f"variables.where.startsWith('{prefix}') || (variables.where == '{environment.source.velero_namespace}' && ({velero})) || "
+          f"(variables.where == '{DRILL_NAMESPACE}' && request.resource.resource == 'leases')"),
           f"a drill may write only in namespaces {prefix}*, its own objects in Velero's namespace and its lease")],
         {"not-a-question": "!(request.resource.group in ['authorization.k8s.io', 'authentication.k8s.io'])",
          "not-a-namespace": "request.resource.resource != 'namespaces'"})
@@ -117,8 +117,8 @@ def _bindings() -> dict[str, Any]:
         [_rule(["rbac.authorization.k8s.io"], ["rolebindings"], ["CREATE", "UPDATE"])], username(DRILL_ACCOUNT), {},
         [(f"object.roleRef.kind == 'ClusterRole' && object.roleRef.name == '{SANDBOX_ROLE}'",
           f"only ClusterRole {SANDBOX_ROLE} may be bound"),
-         ("has(object.subjects) && object.subjects.all(s, s.kind == 'ServiceAccount' && "
-          f"s.name == '{DRILL_ACCOUNT}' && s.namespace == '{DRILL_NAMESPACE}')", "only the drill itself may be bound")])
+         (("has(object.subjects) && object.subjects.all(s, s.kind == 'ServiceAccount' && "
+          f"s.name == '{DRILL_ACCOUNT}' && s.namespace == '{DRILL_NAMESPACE}')"), "only the drill itself may be bound")])
 
 
 def _namespaces(environment: Environment) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _namespaces(environment: Environment) -> dict[str, Any]:
         [_rule([""], ["namespaces"], ["CREATE", "UPDATE", "DELETE"])], drill, {"it": _IT},
         [(f"request.userInfo.username != '{drill}' || (variables.it.metadata.name.startsWith('{prefix}') && {labelled})",
           f"the drill's namespaces are named {prefix}* and carry the label {LABEL_DRILL}"),
-         (f"request.userInfo.username != '{velero}' || request.operation != 'CREATE' || "
-          f"!variables.it.metadata.name.startsWith('{prefix}')", "Velero must not make a sandbox namespace")])
+         ((f"request.userInfo.username != '{velero}' || request.operation != 'CREATE' || "
+          f"!variables.it.metadata.name.startsWith('{prefix}')"), "Velero must not make a sandbox namespace")])
     policy["spec"]["matchConditions"] = [{"name": "identity", "expression": f"request.userInfo.username in ['{drill}', '{velero}']"}]
     return policy

@@ -48,11 +48,16 @@ class ManualChanges:
 def facts_from(objects: Iterable[dict[str, Any]]) -> ManualChanges:
     """From whole objects as the API server lists them (managedFields included)."""
     listed = list(objects)
-    unsigned = tuple(_title(o) for o in listed if not o["metadata"].get("managedFields"))
+    unsigned = tuple(_title(o) for o in listed if not o["metadata"].get("managedFields") and not _made_empty(o))
     return ManualChanges(len(listed), unsigned, tuple(
         Write(o["kind"], o["metadata"].get("namespace", ""), o["metadata"]["name"], o["metadata"].get("uid", ""), entry.get("manager", ""),
               entry.get("operation", ""), entry.get("subresource", ""), entry.get("time", ""))
         for o in listed for entry in o["metadata"].get("managedFields") or ()))
+
+
+def _made_empty(thing: dict[str, Any]) -> bool:
+    """Kubernetes makes this one in every namespace with no field set, so nobody is on its record until somebody changes it."""
+    return (thing["kind"], thing["metadata"]["name"]) == ("ServiceAccount", "default")
 
 
 def _title(thing: dict[str, Any]) -> str:

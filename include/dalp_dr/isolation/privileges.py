@@ -167,7 +167,7 @@ def stores(environment: Environment) -> tuple[tuple[str, str], ...]:
 def facts_from(wanted: Iterable[tuple[Access, dict[str, Any] | None]], unwanted: Iterable[tuple[Access, dict[str, Any] | None]],
                forgeries: Iterable[ForgedAnswer], answers: Iterable[StoreAnswer]) -> Privileges:
     """From `status` of each SelfSubjectAccessReview (None: no answer), the forged writes' answers and the stores' answers."""
-    return Privileges(tuple([*(_answer(a, True, s) for a, s in wanted), *(_answer(a, False, s) for a, s in unwanted)]),
+    return Privileges((*(_answer(a, True, s) for a, s in wanted), *(_answer(a, False, s) for a, s in unwanted)),
                       tuple(forgeries), tuple(answers))
 
 

@@ -15,7 +15,7 @@ _SUFFIXES = {"": Decimal(1), "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": De
 _QUANTITY = re.compile(r"^([+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)([numkMGTPE]i?|Ki)?$")
 
 
-def number(quantity: str | int | float) -> Decimal:
+def number(quantity: str | float) -> Decimal:
     """The exact value of a quantity such as `100m`, `1.5`, `128Mi` or `1e3`. Raises FactError when it is none."""
     match = _QUANTITY.match(str(quantity).strip())
     suffix = (match.group(2) or "") if match else ""
@@ -24,11 +24,11 @@ def number(quantity: str | int | float) -> Decimal:
     return Decimal(match.group(1)) * _SUFFIXES[suffix]
 
 
-def millicores(quantity: str | int | float) -> int:
+def millicores(quantity: str | float) -> int:
     """CPU in thousandths of a core, rounded up."""
     return math.ceil(number(quantity) * 1000)
 
 
-def whole_bytes(quantity: str | int | float) -> int:
+def whole_bytes(quantity: str | float) -> int:
     """Memory or disk in bytes, rounded up."""
     return math.ceil(number(quantity))
