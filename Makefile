@@ -10,7 +10,6 @@ PY = $(shell $(BOOTSTRAP) venv)/bin/python
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E env "PATH=$$PATH" "HOME=$$HOME" "PYTHONPATH=$(CURDIR)/include:$(CURDIR)/plugins")
 LAB = $(ROOT) $(PY) -m dalp_dr_lab
 export PYTHONPATH := $(CURDIR)/include:$(CURDIR)/plugins
-export PYTHONDONTWRITEBYTECODE := 1
 FAST_TESTS = tests/unit tests/recorded tests/architecture
 
 .PHONY: help setup drill test test-fast faults bench lint lock lab-up lab-down down
@@ -52,4 +51,4 @@ lab-up: setup ## start the lab
 	@$(LAB) up
 
 lab-down down: ## stop everything; only evidence stays
-	@$(LAB) down
+	@$(BOOTSTRAP) setup --fast && $(LAB) down

@@ -58,7 +58,7 @@ def start(lab: Lab) -> list[str]:
     """Start the servers that do not run; returns their names."""
     missing = [name for name in NAMES if name not in processes.alive(lab.folder)]
     for name in missing:
-        {"weed": _start_weed, "anvil": _start_anvil}.get(name, _start_proxy(name))(lab)
+        {"weed": start_weed, "anvil": _start_anvil}.get(name, _start_proxy(name))(lab)
     for name in missing:
         _wait(lab, name, _listening(lab.address, lab.ports["s3"]) if name == "weed" else lambda: _chain_answers(lab))
     return missing
@@ -108,7 +108,8 @@ def weed_program() -> Path:
     return found
 
 
-def _start_weed(lab: Lab) -> None:
+def start_weed(lab: Lab) -> None:
+    """Start the object store alone."""
     config = lab.folder / "weed.s3.json"
     config.touch(mode=0o600)
     config.write_text(json.dumps({"identities": [_identity(lab, name) for name in lab.identities]}, indent=1))
