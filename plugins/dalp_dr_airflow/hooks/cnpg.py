@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import csv
+import io
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import BaseHook
 
-from dalp_dr_airflow.hooks.errors import CallError, Missing
+from dalp_dr_airflow.hooks.errors import CallError, Missing, redact
 from dalp_dr_airflow.hooks.kubernetes_paths import collection, segment
 from dalp_dr_airflow.hooks.kubernetes_sandbox import SandboxKubernetesHook
 
@@ -17,6 +18,7 @@ PGDATA = "/var/lib/postgresql/data/pgdata"
 APPLICATION_NAME = "dalp-recovery-drill"
 RECOVERY_CONTAINERS = ("full-recovery", "plugin-barman-cloud")  # the cause of a failure is in either of them
 LOG_LINES = 400
+_END = "end of the script"
 
 
 class CnpgHook(BaseHook):
@@ -59,19 +61,19 @@ class CnpgHook(BaseHook):
         """Output of a program in the primary's `postgres` container, e.g. pg_amcheck."""
         return self._sandbox.exec(namespace, self.primary(namespace, cluster), "postgres", command, stdin, timeout_seconds)
 
-    def psql(self, namespace: str, cluster: str, database: str, sql: str, timeout_seconds: float = 60) -> list[dict[str, Any]]:
-        """Rows of one query; see `psql_many`."""
+    def psql(self, namespace: str, cluster: str, database: str, sql: str, timeout_seconds: float = 60) -> list[dict[str, str]]:
+        """Rows of one text; see `psql_many`."""
         return self.psql_many(namespace, cluster, database, {"rows": sql}, timeout_seconds)["rows"]
 
     def psql_many(self, namespace: str, cluster: str, database: str, queries: Mapping[str, str],
-                  timeout_seconds: float = 60) -> dict[str, list[dict[str, Any]]]:
-        """Rows of several queries, all read in one READ ONLY, REPEATABLE READ transaction, i.e. at one moment.
+                  timeout_seconds: float = 60) -> dict[str, list[dict[str, str]]]:
+        """Rows of several SQL texts, all read in one READ ONLY, REPEATABLE READ transaction, i.e. at one moment.
 
-        Integers are exact; other numbers are decimal strings, since a float would round a token amount; times are text as
-        PostgreSQL writes it in JSON. CommandError when a query fails, CallError when an answer is missing.
+        A text may hold several statements: the last one's rows count. Every value is text as PostgreSQL writes it, NULL is "",
+        so that no number is rounded. CommandError when a statement fails, CallError when an answer is missing.
         """
         marker = uuid.uuid4().hex
-        output = self.run(namespace, cluster, ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-", "-d",
+        output = self.run(namespace, cluster, ["psql", "-X", "-q", "--csv", "-v", "ON_ERROR_STOP=1", "-f", "-", "-d",
                                                f"dbname={database} application_name={APPLICATION_NAME}"],
                           script(queries, marker, timeout_seconds), timeout_seconds + 10)
         return answers(output, list(queries), marker)
@@ -91,7 +93,7 @@ class CnpgHook(BaseHook):
 
     def _log(self, namespace: str, pod: Mapping[str, Any], container: str) -> str:
         try:
-            return self._sandbox.logs(namespace, pod["metadata"]["name"], container, LOG_LINES)
+            return redact(self._sandbox.logs(namespace, pod["metadata"]["name"], container, LOG_LINES))
         except CallError as error:
             if error.status not in (400, 404):  # 400: the container never started
                 raise
@@ -99,23 +101,25 @@ class CnpgHook(BaseHook):
 
 
 def script(queries: Mapping[str, str], marker: str, timeout_seconds: float) -> str:
-    """The psql script: one snapshot, each answer as one JSON array behind a line that names it."""
+    """The psql script: one snapshot; a line with the marker before every statement and at the end."""
+    from sqlparse import split
+
     parts = ["begin transaction isolation level repeatable read, read only;",
              f"set local statement_timeout = '{int(timeout_seconds * 1000)}ms';", "set local timezone = 'UTC';"]
-    for name, sql in queries.items():
-        query = sql.strip().rstrip(";")
-        parts += [f"\\echo {marker} {name}", f"select coalesce(json_agg(row_to_json(q)), '[]') from (\n{query}\n) q;"]
-    return "\n".join([*parts, "commit;", f"\\echo {marker} end", "\\q", ""])
+    for name, text in queries.items():
+        for statement in split(text):
+            parts += [f"\\echo {marker} {name}", f"{statement.rstrip().rstrip(';')}\n;"]
+    return "\n".join([*parts, "commit;", f"\\echo {marker} {_END}", "\\q", ""])
 
 
-def answers(output: str, names: Sequence[str], marker: str) -> dict[str, list[dict[str, Any]]]:
-    """The script's output taken apart. CallError when it does not hold exactly the queries asked, in order, and the end."""
-    found: dict[str, list[str]] = {}
-    for line in output.splitlines():
-        if line.startswith(f"{marker} "):
-            found[line.removeprefix(f"{marker} ")] = []
-        elif found:
-            list(found.values())[-1].append(line)
-    if list(found) != [*names, "end"]:
+def answers(output: str, names: Sequence[str], marker: str) -> dict[str, list[dict[str, str]]]:
+    """The script's output taken apart. CallError when it does not hold an answer to every text, and the end."""
+    found: dict[str, str] = {}
+    for block in output.split(f"{marker} ")[1:]:
+        name, _, rows = block.partition("\n")
+        found[name] = rows
+    if [*found] != [*names, _END]:
         raise CallError(f"psql answered {', '.join(found) or 'nothing'} where {', '.join(names)} was asked.", "Read the pod's log.")
-    return {name: json.loads("\n".join(found[name]), parse_float=str) for name in names}
+    if silent := [name for name in names if not found[name].strip()]:
+        raise CallError(f"The last statement of {silent[0]} is no query: it answered no rows and no columns.", "Correct the SQL text.")
+    return {name: list(csv.DictReader(io.StringIO(found[name], newline=""))) for name in names}

@@ -130,7 +130,7 @@ def _status(error: Any) -> int | None:
 
 
 def _detail(error: Any) -> str:
-    said = getattr(error, "body", None) or str(error)
+    said = getattr(error, "body", None) or getattr(error, "resp_body", None) or str(error)
     said = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
     return f"{type(error).__name__}: {said}"
 

@@ -55,12 +55,17 @@ class KubernetesReads:
 
     def can_i(self, verb: str, group: str, resource: str, namespace: str | None = None, name: str | None = None,
               subresource: str | None = None) -> bool:
-        """Whether this connection's identity may do something (SelfSubjectAccessReview). `group` is "" for the core group."""
+        """Whether this connection's identity may do something. `group` is "" for the core group."""
+        return bool(self.access_review(verb, group, resource, namespace, name, subresource)["allowed"])
+
+    def access_review(self, verb: str, group: str, resource: str, namespace: str | None = None, name: str | None = None,
+                      subresource: str | None = None) -> dict[str, Any]:
+        """Status of a SelfSubjectAccessReview: `{allowed, reason?, evaluationError?}`."""
         asked = {"verb": verb, "group": group, "resource": resource, "namespace": namespace, "name": name, "subresource": subresource}
         review = self._api.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body={
             "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": {key: value for key, value in asked.items() if value is not None}}})
-        return bool(review["status"]["allowed"])
+        return dict(review["status"])
 
     def who_am_i(self) -> dict[str, Any]:
         """`{username, uid, groups}` as the API server sees this connection (SelfSubjectReview)."""

@@ -9,12 +9,13 @@ from typing import Any, Literal
 from airflow.sdk import BaseHook
 
 from dalp_dr.errors import RefusedError
-from dalp_dr_airflow.hooks.errors import Conflict, Denied, Missing, NoAnswer, RetryPolicy, redact
-from dalp_dr_airflow.hooks.kubernetes_api import HttpAnswer, KubernetesApi, refused
+from dalp_dr_airflow.hooks.errors import Conflict, Missing, NoAnswer, RetryPolicy
+from dalp_dr_airflow.hooks.kubernetes_api import HttpAnswer, KubernetesApi, explanation
 from dalp_dr_airflow.hooks.kubernetes_guard import WriteScope
 from dalp_dr_airflow.hooks.kubernetes_paths import collection, collection_of, path_of, place_of, segment
 from dalp_dr_airflow.hooks.kubernetes_reads import KubernetesReads
 from dalp_dr_airflow.hooks.pod_exec import run_in_container
+from dalp_dr_airflow.hooks.pod_forward import ask_pod, ready_pods
 
 FIELD_MANAGER = "dalp-dr"
 PatchKind = Literal["merge", "json", "strategic"]
@@ -55,6 +56,12 @@ class SandboxKubernetesHook(KubernetesReads, BaseHook):
         except Conflict:
             return self.get(path_of(manifest)), False
 
+    def dry_run_create(self, manifest: Mapping[str, Any]) -> tuple[int, str]:
+        """`(status, message)` of a create that stores nothing (dryRun=All), wherever it points; 201 means it would be allowed."""
+        path = collection_of(manifest)
+        answer = self._api.retries.call(lambda: self._api.request("POST", path, query={"dryRun": "All"}, body=manifest))
+        return answer.status, explanation(answer.body) if answer.status >= 300 else "allowed"
+
     def replace(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """PUT; with a resourceVersion in the manifest the API server refuses (Conflict) what changed meanwhile."""
         path = path_of(manifest)
@@ -94,24 +101,28 @@ class SandboxKubernetesHook(KubernetesReads, BaseHook):
         return run_in_container(self._api, segment(namespace), segment(pod), segment(container), command, stdin, timeout_seconds)
 
     def logs(self, namespace: str, pod: str, container: str, tail: int = 200, previous: bool = False) -> str:
-        """The last lines a container wrote, redacted."""
+        """The last lines a container wrote, as they are: redact them before they are stored."""
         path = f"/api/v1/namespaces/{segment(namespace)}/pods/{segment(pod)}/log"
-        return redact(self._api.text(path, query={"container": segment(container), "tailLines": tail, "limitBytes": 2_000_000,
-                                                  "previous": str(previous).lower()}))
+        return self._api.text(path, query={"container": segment(container), "tailLines": tail, "previous": str(previous).lower()})
 
     def service_request(self, namespace: str, service: str, port: int, path: str, method: str = "GET",
                         headers: Mapping[str, str] | None = None, timeout_seconds: float = 5) -> HttpAnswer:
-        """Ask a sandbox Service over HTTP through the API server's proxy.
+        """Ask a sandbox Service over HTTP, by a port forward to one of its ready pods, which no network policy hinders.
 
-        Any status is an answer, 503 of the API server itself ("no endpoints available") included: nothing serves there.
-        Denied when the drill's identity may not use the proxy, Missing when there is no such Service, NoAnswer in silence.
+        Any status is an answer; a Service without a ready pod answers 503, as it does inside the cluster. Missing when there is
+        no such Service or port, NoAnswer in silence.
         """
         self._inside(namespace, f"ask service {service}")
-        base = f"/api/v1/namespaces/{segment(namespace)}/services/{segment(service)}"
-        answer = self._api.request(method, f"{base}:{int(port)}/proxy/{path.lstrip('/')}", headers=headers, timeout_seconds=timeout_seconds)
-        if answer.status in (401, 403, 404) and _by_api_server(answer):
-            raise refused(method, f"{base}/proxy", answer)
-        return answer
+        offered = [p for p in self.get(f"{collection('v1', 'services', namespace)}/{segment(service)}")["spec"].get("ports", [])
+                   if p["port"] == port]
+        if not offered:
+            raise Missing(f"Service {namespace}/{service} has no port {port}.", "Compare it with the environment file.", status=404)
+        slices = self.list(collection("discovery.k8s.io/v1", "endpointslices", namespace), f"kubernetes.io/service-name={service}")
+        ready = ready_pods(slices, offered[0].get("name") or "")
+        if not ready:
+            return HttpAnswer(503, f"service {service} has no ready pod".encode(), 0.0)
+        pod, pod_port = ready[0]
+        return ask_pod(self._api, namespace, pod, pod_port, method, path, headers or {}, timeout_seconds)
 
     def wait(self, path: str, predicate: Callable[[dict[str, Any] | None], bool], timeout_seconds: float, what: str) -> dict[str, Any] | None:
         """Poll one object until `predicate(object, or None when it is missing)`; NoAnswer when `what` did not happen in time.
@@ -135,15 +146,3 @@ class SandboxKubernetesHook(KubernetesReads, BaseHook):
         if not self.scope.inside(namespace):
             raise RefusedError(f"The drill was about to {what} in {namespace}, which is no sandbox namespace.",
                                f"Only namespaces that begin with {self.scope.namespace_prefix} are touched.")
-
-
-def _by_api_server(answer: HttpAnswer) -> bool:
-    """Whether the API server spoke, and not the service behind its proxy: only it answers with a Status object."""
-    try:
-        found = answer.json()
-    except ValueError:
-        return False
-    return isinstance(found, dict) and found.get("kind") == "Status" and found.get("apiVersion") == "v1"
-
-
-__all__ = ["FIELD_MANAGER", "Conflict", "Denied", "HttpAnswer", "Missing", "NoAnswer", "PatchKind", "SandboxKubernetesHook"]

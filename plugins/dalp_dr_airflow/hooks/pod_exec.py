@@ -77,7 +77,8 @@ def _exchange(socket: Any, stdin: str | None, timeout_seconds: float, what: str)
 def _feed(socket: Any, data: bytes) -> None:
     for start in range(0, len(data), _STDIN_CHUNK_BYTES):
         socket.send_binary(bytes([_STDIN]) + data[start:start + _STDIN_CHUNK_BYTES])
-    if "v5" in (socket.subprotocol or ""):  # older servers cannot close one channel: commands must end on their own
+    spoken = {name.lower(): value for name, value in (socket.getheaders() or {}).items()}.get("sec-websocket-protocol", "")
+    if spoken.startswith("v5"):  # older servers cannot close one channel: commands must end on their own, as psql does on \\q
         socket.send_binary(bytes([_CLOSE, _STDIN]))
 
 

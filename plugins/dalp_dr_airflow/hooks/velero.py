@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +15,6 @@ from dalp_dr_airflow.hooks.kubernetes_sandbox import SandboxKubernetesHook
 from dalp_dr_airflow.hooks.kubernetes_source import SourceKubernetesHook
 
 FINISHED_TRANSFERS = frozenset({"Completed", "Failed", "Canceled"})  # of a PodVolumeRestore; an absent phase is unfinished
-STATUS_TIMEOUT_SECONDS = 30
 
 
 class VeleroHook(BaseHook):
@@ -83,16 +81,11 @@ class VeleroHook(BaseHook):
         """Delete a finished Restore; Velero then removes its files from the bucket too, so keep them first. False: gone already."""
         return self._sandbox.delete(self._path("restores", name), uid)
 
-    def server_version(self) -> dict[str, Any]:
-        """`{version, plugins: [{kind, name}]}` as the sandbox's Velero server states them (ServerStatusRequest)."""
-        name = f"drill-status-{uuid.uuid4().hex[:8]}"  # deletes itself after a minute
-        self._sandbox.create({"apiVersion": "velero.io/v1", "kind": "ServerStatusRequest",
-                              "metadata": {"name": name, "namespace": self.namespace}, "spec": {}})
-        answered = self._sandbox.wait(self._path("serverstatusrequests", name),
-                                      lambda found: (found or {}).get("status", {}).get("phase") == "Processed",
-                                      STATUS_TIMEOUT_SECONDS, "An answer of the Velero server to a status request")
-        status = (answered or {})["status"]
-        return {"version": status["serverVersion"], "plugins": status.get("plugins", [])}
+    def server_version(self) -> str:
+        """Version of the Velero that restores, from the image of its Deployment `velero`: the tag, or the whole reference."""
+        deployment = self._sandbox.get(f"{collection('apps/v1', 'deployments', self.namespace)}/velero")
+        image = str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
+        return image.rpartition("@")[2] if "@" in image else image.rpartition("/")[2].partition(":")[2] or image
 
     @property
     def _reader(self) -> SourceKubernetesHook | SandboxKubernetesHook:

@@ -1,0 +1,111 @@
+"""Evidence in a bucket, under object lock where the store has it, with a copy in the project's state folder."""
+
+from __future__ import annotations
+
+import builtins
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from airflow.sdk import BaseHook
+
+from dalp_dr.errors import EvidenceError, InputError
+from dalp_dr.evidence.store import FolderStore, is_safe_key
+from dalp_dr_airflow.hooks.errors import CallError, Missing, translate
+from dalp_dr_airflow.hooks.s3 import S3Access, s3_uri
+
+Lock = Literal["COMPLIANCE", "GOVERNANCE", "NONE"]
+_ALREADY_THERE = (409, 412)
+
+
+class EvidenceStoreHook(S3Access):
+    """An `evidence.store.EvidenceStore` on S3: written once, S3 first, then the mirror.
+
+    `lock` and `retention_days`: object lock of every object put; NONE leaves it to the bucket's own default. The bucket is the
+    truth, the mirror a convenience for people and for `dalp_dr verify`.
+    """
+
+    default_conn_name = "dalp_evidence_store"
+    hook_name = "DALP evidence store"
+
+    def __init__(self, conn_id: str, bucket: str, lock: Lock = "NONE", retention_days: int = 0, mirror: Path | None = None) -> None:
+        super().__init__(conn_id)
+        self.bucket, self.lock, self.retention_days = bucket, lock, retention_days
+        self.mirror = FolderStore(mirror or state_folder())
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store under a key nobody used before. EvidenceError when it holds other bytes; the same bytes again are no error."""
+        if not is_safe_key(key):
+            raise EvidenceError(f"{key!r} is not a key of the evidence store.", "Use a relative path without `..`.")
+        try:
+            self._put_new(key, data)
+        except CallError as error:
+            if error.status not in _ALREADY_THERE:
+                raise EvidenceError(f"Evidence {key} could not be stored: {error}", error.next_step) from None
+            if self.get(key) != data:
+                raise EvidenceError(f"{key} exists with other content; evidence is never overwritten.", "Look at both; use a new attempt.") from None
+        self.mirror.put(key, data)
+
+    def get(self, key: str) -> bytes:
+        try:
+            return self.read(self.bucket, key)
+        except Missing:
+            raise EvidenceError(f"{s3_uri(self.bucket, key)} is not in the evidence store.", "Check that it was stored.") from None
+        except CallError as error:
+            raise EvidenceError(f"Evidence {key} could not be read: {error}", error.next_step) from None
+
+    def list(self, prefix: str) -> tuple[str, ...]:
+        try:
+            return tuple(sorted(self.keys(self.bucket, prefix)))
+        except CallError as error:
+            raise EvidenceError(f"Evidence below {prefix} could not be listed: {error}", error.next_step) from None
+
+    def locked(self, key: str) -> dict[str, str] | None:
+        """`{mode, retain_until}` of a stored object, or None when nothing locks it."""
+        with translate("read the lock of", s3_uri(self.bucket, key)):
+            head = self.client.head_object(Bucket=self.bucket, Key=key)
+        mode, until = head.get("ObjectLockMode"), head.get("ObjectLockRetainUntilDate")
+        return {"mode": str(mode), "retain_until": until.isoformat()} if mode and until else None
+
+    def _put_new(self, key: str, data: bytes) -> None:
+        """Looks before it writes and asks the store to refuse an existing key, since not every store knows `If-None-Match`."""
+        with translate("store", s3_uri(self.bucket, key)):
+            if self._exists(key):
+                raise CallError(f"{key} exists.", status=412)
+            self.client.put_object(Bucket=self.bucket, Key=key, Body=data, IfNoneMatch="*", **self._retention())
+
+    def _exists(self, key: str) -> bool:
+        found: builtins.list[Any] = self.client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+        return bool(found) and found[0]["Key"] == key
+
+    def _retention(self) -> dict[str, Any]:
+        if self.lock == "NONE" or self.retention_days <= 0:
+            return {}
+        return {"ObjectLockMode": self.lock, "ObjectLockRetainUntilDate": datetime.now(UTC) + timedelta(days=self.retention_days),
+                "ChecksumAlgorithm": "SHA256"}
+
+
+class SigningKeyHook(BaseHook):
+    """The ed25519 private key of a connection, as PEM. Only the sealing tasks name this connection."""
+
+    conn_name_attr = "conn_id"
+    default_conn_name = "dalp_evidence_signing"
+    conn_type = "generic"
+    hook_name = "DALP evidence signing key"
+
+    def __init__(self, conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.conn_id = conn_id
+
+    def private_key(self) -> str:
+        connection = self.get_connection(self.conn_id)
+        pem = connection.extra_dejson.get("private_key") or connection.password or ""
+        if "PRIVATE KEY" not in pem:
+            raise InputError(f"Connection {self.conn_id} holds no private key.", "Put an ed25519 private key (PEM) into its password.")
+        return str(pem)
+
+
+def state_folder() -> Path:
+    """`$DALP_DR_HOME`, or `.dalp-dr` in the project."""
+    return Path(os.environ.get("DALP_DR_HOME") or Path(__file__).resolve().parents[3] / ".dalp-dr")

@@ -1,0 +1,80 @@
+"""One waiting loop for every custom object; a subclass says only how to read its status."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from dalp_dr.model.status import Done, Failed, Status
+from dalp_dr_airflow.hooks.errors import CallError, Missing
+from dalp_dr_airflow.hooks.kubernetes_watch import AsyncReads, async_reads
+
+
+class CustomObjectTrigger(BaseTrigger):
+    """Polls until the object is done, has failed, is gone, or the deadline has passed.
+
+    The event: `{status: done|failed|gone|error|timeout, name, namespace, message, summary}`. The deadline is a moment and not
+    a duration, so that a restarted triggerer does not begin to count again. An API server that answers 429 or 5xx, or not at
+    all, is asked again until the deadline. Nothing is deleted when the trigger is killed: a rerun finds the object again.
+    """
+
+    def __init__(self, *, conn_id: str, namespace: str, name: str, timeout_seconds: float | None = None, deadline: str | None = None,
+                 poll_seconds: float = 5.0) -> None:
+        super().__init__()
+        if deadline is None and timeout_seconds is None:
+            raise ValueError("a wait needs a deadline: give timeout_seconds or deadline")
+        self.conn_id, self.namespace, self.name, self.poll_seconds = conn_id, namespace, name, poll_seconds
+        self.deadline = deadline or (datetime.now(UTC) + timedelta(seconds=timeout_seconds or 0)).isoformat()
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return f"{type(self).__module__}.{type(self).__qualname__}", {
+            "conn_id": self.conn_id, "namespace": self.namespace, "name": self.name, "deadline": self.deadline,
+            "poll_seconds": self.poll_seconds}
+
+    @abstractmethod
+    async def look(self, reads: AsyncReads) -> Status:
+        """Read the object and what belongs to it. Missing when it is gone."""
+
+    def extras(self) -> dict[str, Any]:
+        """What the event carries beside the status; small and JSON."""
+        return {}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        said = ""
+        try:
+            async with async_reads(self.conn_id) as reads:
+                while True:
+                    await asyncio.sleep(self.poll_seconds)  # first: an event within a second of deferring can fail the task
+                    try:
+                        status = await self.look(reads)
+                    except CallError as error:
+                        if not error.transient:
+                            raise
+                        said = f"{error}"
+                        self.log.warning("Waiting on: %s", said)
+                    else:
+                        if isinstance(status, Done):
+                            yield self._event("done", "", status.summary)
+                            return
+                        if isinstance(status, Failed):
+                            yield self._event("failed", status.cause)
+                            return
+                        if status.what != said:
+                            said = status.what
+                            self.log.info("%s", said)
+                    if datetime.now(UTC) >= datetime.fromisoformat(self.deadline):
+                        yield self._event("timeout", f"Not finished at {self.deadline}. Last seen: {said or 'nothing'}")
+                        return
+        except Missing as error:
+            yield self._event("gone", f"{error} {error.next_step}")
+        except CallError as error:
+            yield self._event("error", f"{error} {error.next_step}")
+
+    def _event(self, status: str, message: str, summary: dict[str, Any] | None = None) -> TriggerEvent:
+        return TriggerEvent({"status": status, "name": self.name, "namespace": self.namespace, "message": message,
+                             "summary": summary or {}, **self.extras()})
