@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from dalp_dr import naming
-from dalp_dr.kubernetes_resources.restore import EXCLUDED_KINDS, SEALED, Contents, drill_host, left_out
+from dalp_dr.kubernetes_resources.restore import EXCLUDED_KINDS, Contents, drill_host, left_out, sealed_value
 from dalp_dr.model.check import CheckResult, expect, failed
 from dalp_dr.model.plan import DrillPlan
 
@@ -87,7 +87,7 @@ def facts_from(plan: DrillPlan, role: str, contents: Contents, rendered: Iterabl
         found=tuple(sorted((set(wanted) | git) & set(there))), unexpected=tuple(sorted(unexpected)),
         differences=tuple(_differences(plan, role, wanted, there)),
         unsealed_secrets=tuple(sorted(n for n in (*source.seal_secrets, *source.object_read_secrets)
-                                      if not _sealed(there.get(f"Secret/{n}"), n in source.object_read_secrets))),
+                                      if not _sealed(plan, role, there.get(f"Secret/{n}"), n in source.object_read_secrets))),
         database_objects=tuple(sorted(database)), counts_by_kind=_counts(there))
 
 
@@ -116,13 +116,14 @@ def _is_database(item: dict[str, Any], plan: DrillPlan, role: str) -> bool:
     return labelled or "Cluster" in owners or name == cluster or name.startswith(f"{cluster}-") or name == "cnpg-default-monitoring"
 
 
-def _sealed(secret: dict[str, Any] | None, released: bool) -> bool:
+def _sealed(plan: DrillPlan, role: str, secret: dict[str, Any] | None, released: bool) -> bool:
     """Every value is our dummy; a secret that was given the read-only key again carries our annotation."""
     if secret is None:
         return True  # its absence is the inventory's finding
     if released and naming.LABEL_DRILL in (secret["metadata"].get("annotations") or {}):
         return True
-    return all(value == SEALED for value in (secret.get("data") or {}).values())
+    name = secret["metadata"]["name"]
+    return all(value == sealed_value(plan, role, name, key) for key, value in (secret.get("data") or {}).items())
 
 
 def _counts(there: dict[str, dict[str, Any]]) -> dict[str, int]:

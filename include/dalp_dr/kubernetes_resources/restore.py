@@ -23,7 +23,7 @@ EXCLUDED_KINDS = (*CNPG_KINDS, "networkpolicies.networking.k8s.io", "endpoints",
                   "events", "events.events.k8s.io", "leases.coordination.k8s.io",
                   "rolebindings.rbac.authorization.k8s.io", "roles.rbac.authorization.k8s.io")
 NAMED_KINDS = ("secrets", "services", "configmaps", "serviceaccounts", "persistentvolumeclaims", "pods", "poddisruptionbudgets.policy")
-SEALED = base64.b64encode(b"sealed-by-recovery-drill").decode()
+DUMMY = "sealed-by-the-recovery-drill-for-nobody"  # 32 characters and more, since services refuse shorter secrets
 HOLD = "drill-hold"
 Contents = dict[str, dict[str, dict[str, Any]]]  # plural.group -> "namespace/name" -> object, as in the backup
 
@@ -62,8 +62,8 @@ def modifiers(plan: DrillPlan, role: str, contents: Contents) -> dict[str, Any]:
 
     for name in (*source.seal_secrets, *source.object_read_secrets):
         secret = contents.get("secrets", {}).get(f"{source.name}/{name}", {})
-        keys = sorted(secret.get("data") or {})
-        rule("secrets", name, mergePatches=[{"patchData": json.dumps({"data": dict.fromkeys(keys, SEALED)})}])
+        data = {key: sealed_value(plan, role, name, key) for key in sorted(secret.get("data") or {})}
+        rule("secrets", name, mergePatches=[{"patchData": json.dumps({"data": data})}])
     for name, values in sorted(source.configuration.items()):
         rule("configmaps", name, mergePatches=[{"patchData": json.dumps({"data": values})}])
     for key, ingress in sorted(contents.get("ingresses.networking.k8s.io", {}).items()):
@@ -86,6 +86,12 @@ def modifiers(plan: DrillPlan, role: str, contents: Contents) -> dict[str, Any]:
     on_delete = {"updateStrategy": {"type": "OnDelete", "rollingUpdate": None}}
     rule("statefulsets.apps", mergePatches=[{"patchData": json.dumps({"spec": {**template["spec"], **on_delete}})}])
     return {"version": "v1", "resourceModifierRules": rules}
+
+
+def sealed_value(plan: DrillPlan, role: str, secret: str, key: str) -> str:
+    """What stands in the sandbox for one value of a sealed Secret, base64 as Kubernetes keeps it."""
+    given = plan.environment.source.namespace(role).seal_secrets.get(secret, {})
+    return base64.b64encode(given.get(key, DUMMY).encode()).decode()
 
 
 def _labels(plan: DrillPlan) -> dict[str, str]:

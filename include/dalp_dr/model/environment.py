@@ -29,7 +29,7 @@ class SourceNamespace(Document):
     schedule: str  # Velero Schedule
     backup_max_age_hours: Annotated[float, Field(gt=0)]
     release: str  # Helm release
-    seal_secrets: tuple[str, ...] = ()  # replaced by dummies before any object exists in the sandbox
+    seal_secrets: dict[str, dict[str, str]] = {}  # every value replaced by a dummy, or by the one named here for its key
     object_read_secrets: tuple[str, ...] = ()  # sealed too, then given the read-only object storage key before start
     leave_out: tuple[str, ...] = ()  # names that must not be restored (the database's own objects, its write key)
     configuration: dict[str, dict[str, str]] = {}  # ConfigMap name -> keys rewritten for the sandbox

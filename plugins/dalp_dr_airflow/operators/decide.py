@@ -1,0 +1,100 @@
+"""The decision: the only leaf of the graph, green for READY alone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from dalp_dr import decide
+from dalp_dr.errors import EvidenceError, RefusedError
+from dalp_dr.evidence import bundle, canonical, dsse, ledger, statement
+from dalp_dr.model.check import Verdict
+from dalp_dr_airflow.drill import Drill, now
+from dalp_dr_airflow.errors import NotReadyError
+from dalp_dr_airflow.hooks.connections import signing_key
+from dalp_dr_airflow.operators.plan import release_lease
+from dalp_dr_airflow.operators.seal import home, newest_bundle, publish, state_after_seal
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class DecideOperator(BaseOperator):
+    """Reads records and statements, never task states; writes decision, ledger entry, summary and final report.
+
+    :param surfaces_only: a check of single surfaces: green when all its checks pass, and it claims no more than that.
+    """
+
+    def __init__(self, *, surfaces_only: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.surfaces_only = surfaces_only
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        drill = Drill.open(context)
+        try:
+            sealed = newest_bundle(drill)
+        except (RefusedError, EvidenceError) as error:
+            self.refused_in_plan(drill, context, str(error))
+        dossier = sealed.dossier()
+        proposal = decide.propose(dossier, missing_captures=bundle.missing_captures(dossier, sealed.files))
+        answer, envelope = signed_answer(sealed)
+        final = decide.final(proposal, drill.plan, sealed.manifest_sha256, answer)
+        said = statement.decision(drill.drill_id, sealed.manifest_sha256, final.decision, now(), final.sign_off_problem,
+                                  sign_off_sha256=canonical.sha256(envelope) if envelope else None)
+        state_after_seal(drill, "decision", said, {"decision": final.decision.value, "verdict": proposal.verdict.value})
+        summary = decide.summary(dossier, proposal, final.decision, sealed.manifest_sha256, final.sign_off_problem)
+        self.finish(drill, summary, proposal)
+        if not (final.decision is decide.Decision.READY or (self.surfaces_only and proposal.verdict is Verdict.PASS)):
+            raise NotReadyError(in_words(summary))
+        return {"decision": final.decision.value, "bundle_sha256": sealed.manifest_sha256}
+
+    def finish(self, drill: Drill, summary: dict[str, Any], proposal: decide.Proposal) -> None:
+        """Summary and report on disk and in the store, the closing entry of a refused drill, the lease given back."""
+        folder = home() / "drills" / drill.drill_id
+        write_summary(drill, summary)
+        publish(drill, folder / "bundle")
+        if proposal.outcome_kind is not decide.OutcomeKind.NORMAL:
+            key = signing_key(drill.environment.connections.evidence_signing)
+            ledger.append(drill.evidence, proposal.outcome_kind.value, drill.drill_id, {
+                "bundle_sha256": summary["bundle_sha256"], "reason": in_words(summary)}, key, at=now())
+        release_lease(drill)
+
+    def refused_in_plan(self, drill: Drill, context: Context, why: str) -> None:
+        """No plan, so no bundle: the run says FIX with the reason the plan task gave, and keeps nothing else."""
+        reason = context["ti"].xcom_pull(task_ids="plan.freeze", key="refusal") or why
+        run = context["dag_run"]
+        summary = {"drill_id": drill.drill_id, "dag_id": run.dag_id, "run_id": run.run_id, "decision": "FIX", "outcome": "refused",
+                   "verdict": Verdict.INCONCLUSIVE.value, "bundle_sha256": None, "started_at": run.run_after.isoformat(),
+                   "phases": [], "rto_seconds": None, "rtt_seconds": None, "rpo_seconds": None, "rpo_by_surface": None,
+                   "business_rpo": None, "reasons": [{
+                       "check": "plan", "surface": None, "verdict": "inconclusive", "expected": "a plan", "observed": reason,
+                       "next_step": "Do what the text says, then start a new drill.", "runbook": "drill.md#refused"}]}
+        write_summary(drill, summary)
+        raise NotReadyError(f"FIX: {reason}")
+
+
+def signed_answer(sealed: bundle.Bundle) -> tuple[decide.SignOff | None, bytes | None]:
+    """The newest sign-off statement of a bundle, if there is one."""
+    said = sealed.after("sign_off")
+    if not said:
+        return None, None
+    path, envelope = said[-1]
+    return statement.read_sign_off(dsse.peek(envelope, path), path), envelope
+
+
+def write_summary(drill: Drill, summary: dict[str, Any]) -> None:
+    """summary.json of the drill; a rerun replaces it, the bundles stay."""
+    path = home() / "drills" / drill.drill_id / "summary.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+    unfinished.replace(path)
+
+
+def in_words(summary: dict[str, Any]) -> str:
+    """Decision and reasons on one line."""
+    reasons = "; ".join(f"{r['check']}{' (' + str(r['subject']) + ')' if r.get('subject') else ''}: {r['observed']}"
+                        for r in summary["reasons"])
+    return f"{summary['decision']}: {reasons or 'no reason recorded'}"[:1500]

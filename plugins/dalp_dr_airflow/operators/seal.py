@@ -1,0 +1,112 @@
+"""Seals what was recorded: bundle, signature, ledger entry, report. Always runs, so that no drill can be cherry-picked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from dalp_dr import decide
+from dalp_dr.errors import RefusedError
+from dalp_dr.evidence import bundle, canonical, ledger, seal
+from dalp_dr.model.record import encode
+from dalp_dr_airflow.drill import Drill, now
+from dalp_dr_airflow.errors import DrillRefusedError
+from dalp_dr_airflow.hooks.connections import signing_key
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+def home() -> Path:
+    """The project's state folder: $DALP_DR_HOME, or .dalp-dr in the project."""
+    return Path(os.environ.get("DALP_DR_HOME") or PROJECT / ".dalp-dr")
+
+
+def bundles(drill: Drill) -> list[int]:
+    """Numbers of the bundles this drill has in the evidence store."""
+    prefix = f"bundles/{drill.drill_id}/"
+    return sorted({int(key.removeprefix(prefix).split("/", 1)[0]) for key in drill.evidence.list(prefix)})
+
+
+def newest_bundle(drill: Drill) -> bundle.Bundle:
+    """The newest bundle with everything said about it after its seal. Raises RefusedError when there is none."""
+    numbers = bundles(drill)
+    if not numbers:
+        raise RefusedError(f"Drill {drill.drill_id} has no bundle.", "Clear the seal task.")
+    prefix = f"bundles/{drill.drill_id}/{numbers[-1]:02d}/"
+    files = {key.removeprefix(prefix): drill.evidence.get(key) for key in drill.evidence.list(prefix)}
+    return bundle.Bundle(files, canonical.sha256(files["manifest.json"]))
+
+
+def keep(drill: Drill, sealed: bundle.Bundle) -> Path:
+    """Puts a bundle into the evidence store and into the drill's local folder; an older bundle is set aside there."""
+    number = sealed.read_manifest().attempt
+    sealed.put(drill.evidence, f"bundles/{drill.drill_id}/{number:02d}")
+    folder = home() / "drills" / drill.drill_id / "bundle"
+    if folder.is_dir() and canonical.sha256((folder / "manifest.json").read_bytes()) != sealed.manifest_sha256:
+        folder.rename(folder.with_name(f"bundle-{number - 1:02d}"))
+    sealed.write(folder)
+    return folder
+
+
+def state_after_seal(drill: Drill, kind: str, statement: dict[str, Any], payload: dict[str, Any]) -> bundle.Bundle:
+    """Adds one signed statement to the newest bundle and its entry to the ledger."""
+    from dalp_dr.evidence import dsse
+
+    key = signing_key(drill.environment.connections.evidence_signing)
+    envelope = dsse.sign(statement, key)
+    added = newest_bundle(drill).with_after(kind, envelope)
+    keep(drill, added)
+    ledger.append(drill.evidence, kind, drill.drill_id,
+                  {"bundle_sha256": added.manifest_sha256, "envelope_sha256": canonical.sha256(envelope), **payload}, key, at=now())
+    return added
+
+
+class SealEvidenceOperator(BaseOperator):
+    """Closes the bundle of facts with its computed verdict and proposed decision. XCom: digest, verdict, proposal, uri."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        drill = Drill.open(context)
+        try:
+            plan = drill.plan
+        except RefusedError as error:
+            raise DrillRefusedError(f"{error} Nothing was recorded, so there is nothing to seal.") from error
+        key = signing_key(drill.environment.connections.evidence_signing)
+        numbers = bundles(drill)
+        previous = newest_bundle(drill).manifest_sha256 if numbers else None
+        made = bundle.build(plan, drill.records(), captures(drill), encode(drill.facts("provenance")), previous,
+                            (numbers[-1] if numbers else 0) + 1)
+        sealed = seal.seal(made, key, now())
+        folder = keep(drill, sealed)
+        proposal = decide.propose(sealed.dossier(), missing_captures=bundle.missing_captures(sealed.dossier(), sealed.files))
+        ledger.append(drill.evidence, "seal", drill.drill_id, {
+            "bundle_sha256": sealed.manifest_sha256, "attempt": (numbers[-1] if numbers else 0) + 1, "previous": previous,
+            "verdict": proposal.verdict.value, "decision": proposal.decision.value}, key, at=now())
+        publish(drill, folder)
+        self.log.info("Bundle %s: %s, proposed %s", sealed.manifest_sha256, proposal.verdict.value, proposal.decision.value)
+        return {"uri": str(folder), "bundle_sha256": sealed.manifest_sha256, "verdict": proposal.verdict.value,
+                "proposed": proposal.decision.value, "outcome": proposal.outcome_kind.value, "reasons": len(proposal.reasons)}
+
+
+def captures(drill: Drill) -> dict[str, bytes]:
+    """Every redacted raw answer of the drill, by digest."""
+    prefix = drill.key("captures") + "/"
+    return {key.removeprefix(prefix): drill.evidence.get(key) for key in drill.evidence.list(prefix)}
+
+
+def publish(drill: Drill, folder: Path) -> None:
+    """Writes the reports beside the bundle and points `drills/latest` at this drill."""
+    from dalp_dr import report
+
+    view = report.view(folder)
+    (folder.parent / "report.html").write_text(report.render_html(view), encoding="utf-8")
+    (folder.parent / "report.pdf").write_bytes(report.render_pdf(view))
+    latest = folder.parent.parent / "latest"
+    fresh = latest.with_name(f".latest-{os.getpid()}")
+    fresh.symlink_to(folder.parent.name)
+    fresh.replace(latest)
