@@ -44,8 +44,8 @@ class Places:
         return self.home / "migrated"
 
     @property
-    def fingerprint(self) -> Path:
-        """Digest of the settings and the code that the running components have read."""
+    def running(self) -> Path:
+        """What the running components have read: a digest of settings and code, and since when DAGs are parsed."""
         return self.home / "running.json"
 
     @property

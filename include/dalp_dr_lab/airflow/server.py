@@ -35,11 +35,12 @@ def up(lab: Lab) -> None:
         _database(lab, places, chosen, own)
     variables = {**own, **as_variables(connections(outside.of(lab, places)))}
     fingerprint = _fingerprint(lab, variables)
-    if _running_fingerprint(places) != fingerprint:
+    if _running(places).get("fingerprint") != fingerprint:
         components.stop(lab, COMPONENTS)
-    settings.write_private(places.fingerprint, fingerprint)
     started = datetime.now(UTC)
     missing = [name for name in COMPONENTS if name not in processes.alive(lab.folder)]
+    since = started.isoformat() if "airflow-dag-processor" in missing else _running(places)["parsing_since"]
+    settings.write_private(places.running, {"fingerprint": fingerprint, "parsing_since": since})
     for name in missing:
         components.stop(lab, [name])
         components.start(lab, name, components.command(name), variables)
@@ -86,6 +87,11 @@ def env(lab: Lab) -> dict[str, str]:
     return {"AIRFLOW_URL": settings.load(places, lab.port).url, "AIRFLOW_USERS": users}
 
 
+def parsing_since(lab: Lab) -> datetime:
+    """When the running DAG processor was started: a DAG parsed earlier may be an older one."""
+    return datetime.fromisoformat(_running(Places(lab.checkout, lab.home))["parsing_since"])
+
+
 def down(lab: Lab) -> None:
     """End the components, then their database; what they wrote stays until the lab's folder goes."""
     components.stop(lab, COMPONENTS)
@@ -122,5 +128,6 @@ def _fingerprint(lab: Lab, variables: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
-def _running_fingerprint(places: Places) -> str | None:
-    return json.loads(places.fingerprint.read_text()) if places.fingerprint.exists() else None
+def _running(places: Places) -> dict[str, str]:
+    found: dict[str, str] = json.loads(places.running.read_text()) if places.running.exists() else {}
+    return found

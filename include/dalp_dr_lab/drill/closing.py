@@ -103,7 +103,7 @@ def where(places: Places) -> list[str]:
 def without_summary(run_state: str, failed: Iterable[str]) -> list[str]:
     """What can be said of a run that left no summary."""
     named = ", ".join(failed) or "none"
-    return ["", f"Decision   none: the run ended {run_state} before it could decide. Failed tasks: {named}"]
+    return ["", f"Decision   none: the run ended with state {run_state} and left no summary. Failed tasks: {named}"]
 
 
 def _seconds(value: Any) -> str:

@@ -86,7 +86,7 @@ class Command:
         starter = AirflowApi(url, "starter", users["starter"])
         owner = AirflowApi(url, "owner", users["owner"]) if self.options.plays_owner else None
         with self.stopwatch.phase("drill", self.options.dag_id):
-            self.started = run = start.drill(starter, self.options)
+            self.started = run = start.drill(starter, self.options, airflow.parsing_since(self.lab))
             drill = self.lab.home / "drills" / drill_id(run.dag_id, run.run_id, run.run_after)
             self.screen.say(
                 f"Drill {drill.name}, asked for by the runner as `starter`: {url}/dags/{run.dag_id}/runs/{run.run_id}"

@@ -26,6 +26,14 @@ class ApiError(LabError):
 
 
 @dataclass(frozen=True, slots=True)
+class Dag:
+    """A DAG as Airflow knows it: default values of its params, and when its file was read last."""
+
+    params: Mapping[str, Any]
+    parsed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class DagRun:
     """One run of a DAG. `run_after` is the moment it was asked for; a rerun does not move it."""
 
@@ -75,15 +83,16 @@ class AirflowApi:
         self._password = password
         self._token: str | None = None
 
-    def dag_params(self, dag_id: str) -> dict[str, Any] | None:
-        """Default values of a DAG's params; None while Airflow does not know the DAG."""
+    def dag(self, dag_id: str) -> Dag | None:
+        """The DAG; None while Airflow does not know it."""
         try:
             details = self._call("GET", f"/api/v2/dags/{_quoted(dag_id)}/details")
         except ApiError as error:
             if error.status == 404:
                 return None
             raise
-        return {name: _default(one) for name, one in (details.get("params") or {}).items()}
+        params = {name: _default(one) for name, one in (details.get("params") or {}).items()}
+        return Dag(params, _moment(details["last_parsed_time"]))
 
     def import_errors(self) -> dict[str, str]:
         """`{file: error}` of DAG files that could not be read."""

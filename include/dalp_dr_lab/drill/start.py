@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 from dalp_dr_lab.drill import options
 from dalp_dr_lab.drill.options import Options
-from dalp_dr_lab.drill.rest import AirflowApi, DagRun
+from dalp_dr_lab.drill.rest import AirflowApi, Dag, DagRun
 from dalp_dr_lab.errors import LabError
 
 KNOWN_SECONDS = 120.0
 POLL_SECONDS = 1.0
 
 
-def drill(api: AirflowApi, wanted: Options, sleep: Callable[[float], None] = time.sleep) -> DagRun:
-    """The run that was asked for. LabError when the DAG is broken, lacks a param, or has an unfinished run."""
-    params = _params(api, wanted.dag_id, sleep)
+def drill(
+    api: AirflowApi, wanted: Options, parsed_since: datetime, sleep: Callable[[float], None] = time.sleep
+) -> DagRun:
+    """The run that was asked for, of the DAG as read since `parsed_since`.
+
+    LabError when the DAG cannot be read, lacks a param, or has an unfinished run.
+    """
+    params = _newest(api, wanted.dag_id, parsed_since, sleep).params
     conf = options.conf(wanted)
     unknown = sorted(name for name, value in conf.items() if name not in params and value not in (None, False))
     if unknown:
@@ -35,14 +41,15 @@ def drill(api: AirflowApi, wanted: Options, sleep: Callable[[float], None] = tim
     return api.trigger(wanted.dag_id, {name: value for name, value in conf.items() if name in params}, note)
 
 
-def _params(api: AirflowApi, dag_id: str, sleep: Callable[[float], None]) -> dict[str, object]:
+def _newest(api: AirflowApi, dag_id: str, since: datetime, sleep: Callable[[float], None]) -> Dag:
     end = time.monotonic() + KNOWN_SECONDS
-    while (found := api.dag_params(dag_id)) is None:
-        broken = {file: trace for file, trace in api.import_errors().items() if file.endswith(f"{dag_id}.py")}
-        if broken:
-            trace = next(iter(broken.values())).strip().splitlines()
-            raise LabError(f"Airflow cannot read {next(iter(broken))}: {trace[-1] if trace else 'no reason given'}")
+    while True:
+        found = api.dag(dag_id)
+        if found is not None and found.parsed_at is not None and found.parsed_at >= since:
+            return found
+        for file, trace in api.import_errors().items():
+            if file.endswith(f"{dag_id}.py"):
+                raise LabError(f"Airflow cannot read {file}: {(trace.strip().splitlines() or ['no reason given'])[-1]}")
         if time.monotonic() > end:
-            raise LabError(f"Airflow does not know {dag_id} after {KNOWN_SECONDS:.0f} s. Read the dag-processor's log.")
+            raise LabError(f"Airflow has not read {dag_id} within {KNOWN_SECONDS:.0f} s. Read the DAG processor's log.")
         sleep(POLL_SECONDS)
-    return found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from dalp_dr_lab.drill import options, start
-from dalp_dr_lab.drill.rest import DagRun
+from dalp_dr_lab.drill.rest import Dag, DagRun
 from dalp_dr_lab.errors import LabError
 
 PARAMS = {
@@ -14,6 +16,13 @@ PARAMS = {
     "keep_sandbox": False,
     "dry_run": False,
 }
+
+
+SINCE = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def still(seconds: float) -> None:
+    """A sleep in which no time passes."""
 
 
 def test_defaults() -> None:
@@ -48,10 +57,12 @@ class FakeAirflow:
         self, params: dict[str, object] | None, errors: dict[str, str] | None = None, busy: bool = False
     ) -> None:
         self.params, self.errors, self.busy = params, errors or {}, busy
+        self.parsed = SINCE - timedelta(seconds=3)
         self.triggered: list[dict[str, object]] = []
 
-    def dag_params(self, dag_id: str) -> dict[str, object] | None:
-        return self.params
+    def dag(self, dag_id: str) -> Dag | None:
+        self.parsed += timedelta(seconds=1)
+        return None if self.params is None else Dag(self.params, self.parsed)
 
     def import_errors(self) -> dict[str, str]:
         return self.errors
@@ -69,13 +80,13 @@ class FakeAirflow:
 
 def test_the_params_reach_the_run() -> None:
     airflow = FakeAirflow(PARAMS)
-    start.drill(
-        airflow, options.parse(["--policy", "timestamp", "--value", "2026-01-31T08:00:00Z", "--fault", "wal-gap"])
-    )  # type: ignore[arg-type]
+    words = ["--policy", "timestamp", "--value", "2026-01-31T08:00:00Z", "--fault", "wal-gap"]
+    start.drill(airflow, options.parse(words), SINCE, still)  # type: ignore[arg-type]
     (conf,) = airflow.triggered
     assert (conf["target_policy"], conf["target_value"]) == ("timestamp", "2026-01-31T08:00:00Z")
     assert "wal-gap" in str(conf["note"])
     assert airflow.unpaused == "quarterly_drill"
+    assert airflow.parsed >= SINCE  # an older reading of the DAG was not enough
 
 
 @pytest.mark.parametrize(
@@ -88,5 +99,5 @@ def test_the_params_reach_the_run() -> None:
 )
 def test_no_drill_is_started_by(case: str, airflow: FakeAirflow, words: list[str], says: str) -> None:
     with pytest.raises(LabError, match=says):
-        start.drill(airflow, options.parse(words))  # type: ignore[arg-type]
+        start.drill(airflow, options.parse(words), SINCE, still)  # type: ignore[arg-type]
     assert not airflow.triggered

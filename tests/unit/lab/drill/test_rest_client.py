@@ -101,6 +101,6 @@ def test_names_are_quoted_in_addresses() -> None:
 
 
 def test_an_unknown_dag_is_none_and_other_errors_are_errors() -> None:
-    assert Scripted({"details": ApiError("no such DAG", 404)}).dag_params("nope") is None
+    assert Scripted({"details": ApiError("no such DAG", 404)}).dag("nope") is None
     with pytest.raises(ApiError):
-        Scripted({"details": ApiError("broken", 500)}).dag_params("nope")
+        Scripted({"details": ApiError("broken", 500)}).dag("nope")
