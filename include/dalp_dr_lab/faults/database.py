@@ -54,18 +54,18 @@ def _close_gap(lab: Lab, notes: Notes) -> None:
         saved.unlink()
 
 
+MOVE_A_ROW_PAST_THE_INDEX = """
+update pg_index set indisready = false where indexrelid = 'idxr_transfer_tx'::regclass;
+create temp table moved as select * from idxr_transfer where ctid = (select min(ctid) from idxr_transfer);
+delete from idxr_transfer where ctid = (select min(ctid) from idxr_transfer);
+insert into idxr_transfer select * from moved;
+update pg_index set indisready = true where indexrelid = 'idxr_transfer_tx'::regclass;
+"""
+
+
 def _corrupt_index(lab: Lab, notes: Notes) -> None:
     """Take one row out and put it back while the index is told to look away: the index then lacks it."""
-    look_away = "update pg_index set indisready = {} where indexrelid = 'idxr_transfer_tx'::regclass;"
-    statement = "\n".join([
-        look_away.format("false"),
-        "create temp table moved as select * from idxr_transfer where ctid = (select min(ctid) from idxr_transfer);",
-        "delete from idxr_transfer t using moved m where t.token = m.token and t.block_number = m.block_number"
-        " and t.log_index = m.log_index;",
-        "insert into idxr_transfer select * from moved;",
-        look_away.format("true"),
-    ])  # fmt: skip
-    source.sql(lab, statement)
+    source.sql(lab, MOVE_A_ROW_PAST_THE_INDEX)
 
 
 def _reindex(lab: Lab, notes: Notes) -> None:
@@ -82,7 +82,7 @@ FAULTS = (
     ),
     Fault(
         "wal-gap",
-        "The archived WAL segment right after the newest base backup is removed from the bucket, with all its versions.",
+        "The archived WAL segment right after the newest base backup is removed from the bucket in all its versions.",
         ("wal_without_gaps",),
         nothing,
         _close_gap,

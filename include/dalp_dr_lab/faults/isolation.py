@@ -56,13 +56,10 @@ def _ballast(cpu: int) -> dict[str, Any]:
     }
     pod = {"priorityClassName": BALLAST, "terminationGracePeriodSeconds": 0, "containers": [container]}
     spec = {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}
-    priority = {
-        "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": BALLAST}, "value": PRODUCTION_PRIORITY
-    }  # fmt: skip
-    deployment = {
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": BALLAST, "namespace": "outside"}, "spec": spec
-    }  # fmt: skip
-    return {"apiVersion": "v1", "kind": "List", "items": [priority, deployment]}
+    priority = {"kind": "PriorityClass", "metadata": {"name": BALLAST}, "value": PRODUCTION_PRIORITY}
+    deployment = {"kind": "Deployment", "metadata": {"name": BALLAST, "namespace": "outside"}, "spec": spec}
+    items = [{"apiVersion": "scheduling.k8s.io/v1", **priority}, {"apiVersion": "apps/v1", **deployment}]
+    return {"apiVersion": "v1", "kind": "List", "items": items}
 
 
 def _empty_node(lab: Lab, notes: Notes) -> None:
@@ -78,7 +75,7 @@ def _empty_node(lab: Lab, notes: Notes) -> None:
 FAULTS = (
     Fault(
         "open-egress",
-        "Something on the cluster puts an allow-all NetworkPolicy into every namespace of a drill as soon as it exists.",
+        "Something on the cluster puts an allow-all NetworkPolicy into each namespace of a drill when it appears.",
         ("default_deny_in_force", "canaries_refused"),
         _open_egress,
         _stop_opening,

@@ -39,6 +39,12 @@ def _label_pods(lab: Lab, notes: Notes) -> None:
     lab.kubectl("-n", "dalp", "label", "pods", "-l", selector, f"{SLUG}={SLUG_VALUE}", "--overwrite")
 
 
+def _leave_pods_out(lab: Lab, notes: Notes) -> None:
+    """Add pods to what the schedule excludes: a pod that only loses its label is still brought in by its labelled claim."""
+    excluded = json.dumps({"spec": {"template": {"excludedResources": ["events", "events.events.k8s.io", "pods"]}}})
+    lab.kubectl("-n", "velero", "patch", "schedules.velero.io", APPLICATION, "--type=merge", "--patch", excluded)
+
+
 def _unlabel_secret(lab: Lab, notes: Notes) -> None:
     lab.kubectl("-n", "dalp", "label", "secret", "dalp-dapi", f"{SLUG}-")
 
@@ -61,7 +67,7 @@ def _set_paused(lab: Lab, paused: bool) -> None:
 
 
 def _age_backups(lab: Lab, notes: Notes) -> None:
-    """Pause the schedule, delete all application backups but one, and date that one back, in the cluster and in the bucket."""
+    """Pause the schedule, delete all application backups but one and date that one back, in cluster and bucket."""
     _set_paused(lab, True)
     mine = [
         item["metadata"]["name"]
@@ -152,15 +158,15 @@ def _set_location(lab: Lab, url: str, phase: str) -> None:
 FAULTS = (
     Fault(
         "empty-volume",
-        "The worker's pod loses the label that backups select by: its claim is backed up, the data of its volume is not.",
+        "The application schedule leaves pods out: the newest backup has the claims but not the data of their volumes.",
         ("backup_volumes_have_data", "volumes_hold_data"),
-        lambda lab, notes: _unlabel_pod(lab, notes, "dalp-worker"),
-        _label_pods,
+        _leave_pods_out,
+        _install_again,
         schedules=(APPLICATION,),
     ),
     Fault(
         "missing-secret",
-        "The API's Secret loses the label that backups select by, so that the newest application backup does not have it.",
+        "The API's Secret loses the label that backups select by: the newest application backup does not have it.",
         ("inventory_complete", "services_healthy"),
         _unlabel_secret,
         _label_secret,
@@ -202,7 +208,7 @@ FAULTS = (
     ),
     Fault(
         "unlabelled-pod",
-        "The gateway's pod loses the label that backups select by, so that the newest application backup leaves it out.",
+        "The gateway's pod loses the label that backups select by: the newest application backup leaves it out.",
         ("inventory_complete",),
         lambda lab, notes: _unlabel_pod(lab, notes, "dalp-erpc"),
         _label_pods,

@@ -81,7 +81,7 @@ def remove_velero_since(lab: Lab, moment: datetime) -> list[str]:
 
 
 def begin_window_anew(lab: Lab) -> None:
-    """Remove every base backup but the newest, and the WAL before it: nobody can restore to a moment before it any more."""
+    """Remove every base backup but the newest, and the WAL before it: no earlier moment can be restored any more."""
     kept, *older = reversed(base_backups(lab))
     for one in older:
         delete_versions(lab, BUCKETS["wal"], f"{ARCHIVE}/base/{one.id}/")

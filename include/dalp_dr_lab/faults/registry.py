@@ -23,19 +23,19 @@ from dalp_dr_lab.lab import Lab
 from dalp_dr_lab.miniature import backup, deploy, traffic
 from dalp_dr_lab.progress import step
 
-MODULES = (database, kubernetes_resources, object_storage, configuration, chain, isolation)
+MODULES = (configuration, database, kubernetes_resources, object_storage, chain, isolation)  # in this order they break
 FAULTS: dict[str, Fault] = {fault.name: fault for module in MODULES for fault in module.FAULTS}
 
 
 def named(names: Sequence[str]) -> list[Fault]:
-    """The faults of these names; LabError lists all when one is unknown."""
+    """The faults of these names in the order in which they break: an upgrade would undo others. LabError when unknown."""
     if unknown := [name for name in names if name not in FAULTS]:
         raise LabError(f"No such fault: {', '.join(unknown)}. There are: {', '.join(FAULTS)}.")
-    return [FAULTS[name] for name in dict.fromkeys(names)]
+    return [fault for name, fault in FAULTS.items() if name in names]
 
 
 def break_lab(lab: Lab, names: Sequence[str]) -> list[Active]:
-    """Do the damage, wait until it is archived, take the backups that the faults need, then damage what comes after them.
+    """Do the damage, wait until it is archived, take the backups that the faults need, then do what comes after them.
 
     Each fault is recorded before it acts, so that `mend` undoes also what was half done.
     """

@@ -1,4 +1,4 @@
-"""Backups now, by the real controllers: one Velero Backup of each Schedule, a base backup, and the archive up to date."""
+"""Backups now, by the real controllers: a Velero Backup of each Schedule, a base backup, and the archive up to date."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TERMINAL = {"Completed", "PartiallyFailed", "Failed", "FailedValidation"}
 def run(
     lab: Lab, schedules: Sequence[str] = SCHEDULES, *, database: bool = True, completes: bool = True
 ) -> dict[str, Any]:
-    """Start everything, wait for everything; LabError names whatever did not complete unless it need not (`completes`)."""
+    """Start everything, wait for everything; LabError names what did not complete, unless it need not (`completes`)."""
     begun = time.monotonic()
     with step("backups"):
         names = [start_velero(lab, schedule) for schedule in schedules]

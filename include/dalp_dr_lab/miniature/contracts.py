@@ -31,9 +31,9 @@ def ensure(lab: Lab) -> facts.Installation:
     """The installation with contracts on the chain of now: deploys them when this chain does not have them."""
     url = lab.chain_url
     found, genesis = facts.load(lab), rpc.call(url, "eth_getBlockByNumber", "0x0", False)["hash"]
-    if found.tokens and all(rpc.call(url, "eth_getCode", token, "latest") != "0x" for token in found.tokens):
-        if found.genesis_hash == genesis:
-            return found
+    same_chain = bool(found.tokens) and found.genesis_hash == genesis
+    if same_chain and all(rpc.call(url, "eth_getCode", token, "latest") != "0x" for token in found.tokens):
+        return found
     rpc.call(url, "anvil_setBalance", found.signer_address, hex(ETHER_WEI))
     tokens = tuple(_deploy(url, bytes.fromhex(found.signer_key), *token) for token in facts.TOKEN_NAMES)
     return facts.with_contracts(lab, tokens, genesis)

@@ -1,4 +1,4 @@
-"""The Secrets of the source: they come from outside the charts, as from a secret manager, and carry the platform's label."""
+"""The Secrets of the source: from outside the charts, as a secret manager makes them, with the platform's label."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def all_of(lab: Lab, installation: Installation, hosts: list[str]) -> list[dict[
     certificate, key = self_signed(hosts, CERTIFICATE_DAYS)
     reader = {"username": "dalp_reader", "password": installation.database_reader_password}
     return [
-        secret("dalp", "dalp-archive-write", {"ACCESS_KEY_ID": archive.access_key, "ACCESS_SECRET_KEY": archive.secret_key}),
+        secret("dalp", "dalp-archive-write", {
+            "ACCESS_KEY_ID": archive.access_key, "ACCESS_SECRET_KEY": archive.secret_key}),
         secret("dalp", "dalp-pg-reader", reader, kind="kubernetes.io/basic-auth"),
         secret("dalp", "dalp-signer", {"SIGNER_KIND": "local", "SIGNER_PRIVATE_KEY": installation.signer_key}),
         secret("dalp", "dalp-webhook", {

@@ -112,7 +112,7 @@ def database_healthy(lab: Lab) -> bool:
 
 
 def status(lab: Lab) -> dict[str, Any]:
-    """Each workload's ready and wanted replicas, the database, the tokens; `running` when all of it is as it should be."""
+    """Each workload's ready and wanted replicas, the database, the tokens; `running` when all is as it should be."""
     workloads, reason, healthy = {}, "", False
     try:
         for namespace in dict.fromkeys(namespace for namespace, _ in WORKLOADS):

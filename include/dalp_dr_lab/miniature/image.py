@@ -1,8 +1,8 @@
 """The one image of the miniature DALP: Debian with Python, and the services on top as a small second layer.
 
-Two layers, so that a changed service costs a few kilobytes: the ground layer (Debian trixie, python3, psycopg2, boto3) is
-built once and cached by the digest of what it is made of; the services layer is packed at every call. The archive is an
-OCI layout in one tar file, as `ctr images import` reads it.
+Two layers, so that a changed service costs a few kilobytes: the ground layer (Debian trixie, python3, psycopg2, boto3)
+is built once and cached by the digest of what it is made of; the services layer is packed at every call. The archive is
+an OCI layout in one tar file, as `ctr images import` reads it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def build() -> Path:
 
 
 def ground_layer() -> Path:
-    """The tar of Debian with Python, named by the digest of its recipe; made by debootstrap's result and apt in a chroot."""
+    """The tar of Debian with Python, named by the digest of its recipe; made of the cluster's Debian by apt."""
     recipe = hashlib.sha256(json.dumps([_RECIPE_VERSION, PACKAGES]).encode()).hexdigest()[:16]
     layer = cluster_cache() / "rootfs" / f"dalp-{recipe}.tar"
     if layer.exists():

@@ -1,4 +1,4 @@
-"""What one installation of the miniature DALP was given once: keys, API keys, tokens, accounts; kept in miniature.json."""
+"""What one installation was given once: keys, API keys, tokens, accounts; kept in miniature.json of the lab's folder."""
 
 from __future__ import annotations
 

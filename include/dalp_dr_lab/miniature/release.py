@@ -1,6 +1,7 @@
 """Helm releases as Helm 3 stores them: a Secret with the gzipped JSON of chart, values and manifest.
 
-Source: Helm's storage driver `secrets` and its `encodeRelease` (base64 of gzip of JSON; a Secret's data adds one more base64).
+Source: Helm's storage driver `secrets` and its `encodeRelease`: base64 of gzip of JSON; a Secret's data adds one more
+base64.
 """
 
 from __future__ import annotations

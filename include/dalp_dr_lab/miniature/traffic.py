@@ -109,9 +109,10 @@ def settle(lab: Lab) -> None:
 
     def settled() -> bool:
         head = int(rpc.call(lab.chain_url, "eth_blockNumber"), 16)
-        statement = f"select (select count(*) from transaction_request where {OPEN}), (select block_number from idxr_checkpoint)"
-        waiting, _, indexed = source.sql(lab, statement).partition("|")
-        return waiting == "0" and indexed.isdigit() and int(indexed) >= head
+        waiting = f"select count(*) from transaction_request where {OPEN}"
+        statement = f"select ({waiting}), (select block_number from idxr_checkpoint)"
+        pending, _, indexed = source.sql(lab, statement).partition("|")
+        return pending == "0" and indexed.isdigit() and int(indexed) >= head
 
     source.wait("all requests finished and indexed", settled, SETTLED_SECONDS)
 

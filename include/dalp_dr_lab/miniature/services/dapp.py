@@ -10,7 +10,8 @@ from . import server, settings
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>DALP</title></head>
-<body><h1>Asset console</h1><p id="build">build {build}</p><p id="api">API {api}</p><p id="host">{host}</p></body></html>
+<body><h1>Asset console</h1>
+<p id="build">build {build}</p><p id="api">API {api}</p><p id="host">{host}</p></body></html>
 """
 
 

@@ -46,7 +46,7 @@ def run() -> None:
     while True:
         try:
             one_round(database)
-        except Exception as error:  # the database may be away; the next round tries again
+        except Exception as error:  # noqa: BLE001 - the database may be away; the next round tries again
             server.log(f"deliveries wait: {type(error).__name__}: {str(error).strip()}")
         time.sleep(POLL_SECONDS)
 
@@ -63,7 +63,8 @@ def one_round(database: Database) -> None:
         except (OSError, smtplib.SMTPException, settings.SettingsError) as error:
             server.log(f"{channel} {number} failed: {error}")
             pause = FIRST_PAUSE_SECONDS * 2 ** min(attempts, 6)
-            statement = """update delivery set attempts = attempts + 1, next_attempt_at = now() + make_interval(secs => %s)
+            statement = """update delivery
+                set attempts = attempts + 1, next_attempt_at = now() + make_interval(secs => %s)
                 where id = %s returning id"""
             database.rows(statement, pause, number)
         else:

@@ -1,4 +1,4 @@
-"""dalp-erpc: the one way of the services to the chain. Forwards JSON-RPC to UPSTREAM_URL; refuses writes if READ_ONLY."""
+"""dalp-erpc: the services' one way to the chain. Forwards JSON-RPC to UPSTREAM_URL; refuses writes if READ_ONLY."""
 
 from __future__ import annotations
 

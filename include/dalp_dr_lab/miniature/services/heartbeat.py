@@ -1,4 +1,4 @@
-"""A row every two seconds with the clock and the WAL position: what a restored database's newest row says is how far it got."""
+"""A row every two seconds with the clock and the WAL position: the newest one says how far a restored database got."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def run(application_name: str) -> None:
     while True:
         try:
             database.rows("insert into heartbeat default values returning id")
-        except Exception as error:  # away, not migrated yet, read-only: the next beat tries again
+        except Exception as error:  # noqa: BLE001 - away, not migrated yet, read-only: the next beat tries again
             server.log(f"heartbeat: {type(error).__name__}: {str(error).strip().splitlines()[0]}")
         time.sleep(INTERVAL_SECONDS)

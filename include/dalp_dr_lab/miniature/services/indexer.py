@@ -156,7 +156,7 @@ def _roll_back(cursor: Any, newest: int) -> None:
 SUMS = """select token, holder, sum(change) from (
     select token, recipient as holder, value as change from idxr_transfer
     union all select token, sender, -value from idxr_transfer) moves where holder <> %s group by token, holder"""
-SUPPLY = """coalesce((select sum(case when sender = %s then value else 0 end) - sum(case when recipient = %s then value else 0 end)
+SUPPLY = """coalesce((select sum(case when sender = %s then value when recipient = %s then -value else 0 end)
     from idxr_transfer where token = idxr_token.address), 0)"""
 
 
@@ -169,7 +169,7 @@ def run() -> None:
             more = step()
             progress.last_error = ""
             _remember()
-        except Exception as error:  # the loop outlives any failure of its surroundings; readiness tells about it
+        except Exception as error:  # noqa: BLE001 - the loop outlives any failure of its surroundings; readiness tells about it
             progress.handler_errors += 1
             progress.last_error = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             server.log(f"indexing failed: {type(error).__name__}: {progress.last_error}")

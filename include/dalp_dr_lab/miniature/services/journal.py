@@ -1,4 +1,4 @@
-"""The worker's journal: every step of every request as one line, on the disk before the step's effect leaves the process."""
+"""The worker's journal: each step of each request as one line, on the disk before the step has an effect elsewhere."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ def apply(database: Database) -> None:
     with database.transaction() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
         cursor.execute(
-            "create table if not exists schema_migration (version integer primary key, applied_at timestamptz not null default now())"
+            """create table if not exists schema_migration (
+                version integer primary key, applied_at timestamptz not null default now())"""
         )
         cursor.execute("select coalesce(max(version), 0) from schema_migration")
         if cursor.fetchone()[0] >= settings.SCHEMA_VERSION:

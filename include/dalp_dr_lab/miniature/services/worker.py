@@ -1,7 +1,8 @@
 """dalp-worker: carries requests to the chain. Prepares, signs, journals, sends, confirms, and keeps the holdings.
 
-A request moves QUEUED > PREPARING > SIGNING > BROADCASTING > CONFIRMING > COMPLETED or FAILED. The signed transaction is in
-the journal and its hash in the row before it is sent, so that a restart sends the same transaction again and never another.
+A request moves QUEUED > PREPARING > SIGNING > BROADCASTING > CONFIRMING > COMPLETED or FAILED. The signed transaction
+is in the journal and its hash in the row before it is sent, so that a restart sends the same transaction again and never
+another.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ def run() -> None:
             if finish_sent(key) and key:
                 start_queued(key)
             progress.last_error = ""
-        except Exception as error:  # the loop outlives any failure of its surroundings; readiness tells about it
+        except Exception as error:  # noqa: BLE001 - the loop outlives any failure of its surroundings; readiness tells about it
             progress.errors += 1
             progress.last_error = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             server.log(f"work failed: {type(error).__name__}: {progress.last_error}")
