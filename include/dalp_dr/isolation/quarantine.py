@@ -88,7 +88,7 @@ def _same_route(name: str, spec: dict[str, Any], route: dict[str, Any]) -> bool:
 
 
 def _selects_some(spec: dict[str, Any]) -> bool:
-    return bool(spec["podSelector"])
+    return any(spec["podSelector"].values())
 
 
 def _without_labels(value: Any) -> Any:
