@@ -20,6 +20,7 @@ class Ledger:
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     keys: dict[str, dsse.PublicKey] = field(default_factory=dict)
+    revoked: dict[str, ledger.Entry] = field(default_factory=dict)
 
     def add(self, where: str, what: str) -> None:
         self.problems.append(Problem(where, what))
@@ -49,7 +50,6 @@ def check(files: dict[str, bytes], keys: Iterable[dsse.PublicKey], head: str | N
 
 
 def _chain(files: dict[str, bytes], result: Ledger) -> None:
-    revoked: dict[str, str] = {}
     last_key, last_sequence, last_sha256 = "", 0, None
     for key in sorted(files):
         try:
@@ -65,14 +65,14 @@ def _chain(files: dict[str, bytes], result: Ledger) -> None:
             result.add(key, f"entries {last_sequence + 1} to {entry.sequence - 1} were removed")
         elif entry.previous != last_sha256:
             result.add(key, f"does not follow {last_key or 'the beginning'}; one of them was replaced or moved")
-        if opened.key_id in revoked:
-            result.add(key, f"signed by key {opened.key_id[:16]}, which was revoked ({revoked[opened.key_id]})")
-        _change_keys(entry, result, revoked)
+        if (revocation := result.revoked.get(opened.key_id)) is not None:
+            result.add(key, f"signed by key {opened.key_id[:16]}, which {revocation.key} revoked")
+        _change_keys(entry, result)
         result.entries.append(entry)
         last_key, last_sequence, last_sha256 = key, entry.sequence, entry.sha256
 
 
-def _change_keys(entry: ledger.Entry, result: Ledger, revoked: dict[str, str]) -> None:
+def _change_keys(entry: ledger.Entry, result: Ledger) -> None:
     """Keys that a trusted entry adds are trusted after it; revoked ones no longer sign."""
     if entry.kind == "key_added":
         try:
@@ -82,7 +82,7 @@ def _change_keys(entry: ledger.Entry, result: Ledger, revoked: dict[str, str]) -
         else:
             result.keys[added.key_id] = added
     elif entry.kind == "key_revoked":
-        revoked[str(entry.payload.get("key_id"))] = str(entry.payload.get("reason") or "no reason given")
+        result.revoked.setdefault(str(entry.payload.get("key_id")), entry)
 
 
 def _drills(result: Ledger) -> None:
@@ -106,8 +106,8 @@ def _drills(result: Ledger) -> None:
     result.notes += [f"{drill} is open: no decision, refusal or abortion yet" for drill in opened if drill not in closed]
 
 
-def bundle_problems(found: Ledger, bundle: Bundle) -> Iterator[Problem]:
-    """What is wrong with the place of one bundle in the ledger."""
+def bundle_problems(found: Ledger, bundle: Bundle, key_id: str | None = None) -> Iterator[Problem]:
+    """What is wrong with the place of one bundle in the ledger; `key_id` is the key that sealed it."""
     listing = bundle.read_manifest()
     digest = canonical.sha256(bundle.files["manifest.json"])
     mine = [entry for entry in found.entries if entry.drill_id == listing.drill_id]
@@ -120,6 +120,8 @@ def bundle_problems(found: Ledger, bundle: Bundle) -> Iterator[Problem]:
     own = next((e for e in seals if e.payload.get("bundle_sha256") == digest), None)
     if own is None:
         yield Problem("ledger", f"has no seal entry of the bundle {digest[:16]}")
+    elif key_id and key_id in found.revoked and found.revoked[key_id].sequence < own.sequence:
+        yield Problem(own.key, f"the bundle was sealed with key {key_id[:16]} after {found.revoked[key_id].key} revoked it")
     elif seals[-1] is not own:
         yield Problem(own.key, f"a later attempt was sealed ({seals[-1].key}); this bundle is not the drill's last")
     if listing.previous and listing.previous not in {e.payload.get("bundle_sha256") for e in seals}:

@@ -1,0 +1,33 @@
+"""Text of unknown origin, made safe to look at."""
+
+from __future__ import annotations
+
+
+def visible(value: object) -> str:
+    """`value` as text in which control characters, direction marks and broken code points show as escapes.
+
+    Names come from production and may be hostile; nothing in them may move a cursor or turn the reading direction.
+    """
+    text = str(value)
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    if character == "\n":
+        return " ⏎ "
+    code = ord(character)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def seconds(value: float | None) -> str:
+    """A duration as people say it: `48 s`, `6 min 52 s`, `2 h 05 min`, `3 d 04 h`; `not measured` for None."""
+    if value is None:
+        return "not measured"
+    whole = round(value)
+    if whole < 60:
+        return f"{value:.1f} s" if value < 10 and value != whole else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"
