@@ -163,7 +163,7 @@ def to_read(rows: Iterable[Mapping[str, Any]], prefix: str, incident_time: str) 
     """(key, version id) of the small files that `read` needs the content of."""
     moment, wanted = utc(incident_time), []
     for key, versions in listing.by_key(rows).items():
-        name = _bare(key.rsplit("/", 1)[-1])
+        name = bare(key.rsplit("/", 1)[-1])
         if key.startswith(prefix) and (name == "backup.info" or name.endswith(".history")) and (v := listing.visible(versions, moment)):
             wanted.append((key, v.version_id))
     return tuple(sorted(wanted))
@@ -175,7 +175,7 @@ def read(rows: Iterable[Mapping[str, Any]], prefix: str, contents: Mapping[str, 
     seen = {key: v for key, versions in grouped.items() if (v := listing.visible(versions, moment))}
     infos, histories = {}, {}
     for key in seen:
-        name = _bare(key.rsplit("/", 1)[-1])
+        name = bare(key.rsplit("/", 1)[-1])
         if name == "backup.info":
             infos[key] = _info(plain(key, _content(contents, key)), key)
         elif name.endswith(".history"):
@@ -188,7 +188,7 @@ def read(rows: Iterable[Mapping[str, Any]], prefix: str, contents: Mapping[str, 
     found: dict[tuple[int, int], listing.Version] = {}
     twice = set(_rewritten(grouped))
     for key, version in seen.items():
-        name = _bare(key.rsplit("/", 1)[-1])
+        name = bare(key.rsplit("/", 1)[-1])
         if "/wals/" in f"/{key}" and lsn.is_segment(name):
             at = lsn.split(name, size)
             twice |= {key} if at in found else set()
@@ -201,7 +201,7 @@ def _rewritten(grouped: Mapping[str, list[listing.Version]]) -> Iterator[str]:
     """WAL and history keys that were written more than once with different content: the mark of a second writer."""
     for key, versions in grouped.items():
         contents = {(v.etag, v.size_bytes) for v in versions if not v.is_delete_marker}
-        name = _bare(key.rsplit("/", 1)[-1])
+        name = bare(key.rsplit("/", 1)[-1])
         if len(contents) > 1 and (lsn.is_segment(name) or name.endswith(".history")):
             yield key
 
@@ -229,7 +229,8 @@ def plain(key: str, data: bytes) -> bytes:
         raise FactError(f"{key}: cannot be decompressed ({error}).", "The archived object is damaged.") from error
 
 
-def _bare(name: str) -> str:
+def bare(name: str) -> str:
+    """File name without its compression suffix."""
     suffix = next((s for s in (*_PLAIN, *_OTHER) if name.endswith(s)), "")
     return name.removesuffix(suffix)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from dalp_dr.database import lsn, wal
 from dalp_dr.database.archive import Archive, Chain, plain
@@ -61,9 +62,8 @@ def window(archive: Archive, last: Commit) -> Window:
     """The recoverable window: from the end of the oldest usable base backup to the last archived commit."""
     best = _best(archive)
     usable = [c for c in archive.chains() if c.usable]
-    assert best.last is not None
     return Window(earliest=min(c.backup.end_time or "" for c in usable), latest=last.time, latest_lsn=last.lsn,
-                  timeline=int(best.last[:8], 16), system_id=best.backup.system_id, base_backups=len(usable),
+                  timeline=int((best.last or "0")[:8], 16), system_id=best.backup.system_id, base_backups=len(usable),
                   segments=_longest(archive).segments)
 
 
@@ -147,7 +147,7 @@ def _edge_time(archive: Archive, value: str | None, frozen: Window, seed: str) -
     if (value or random.Random(seed).choice(EDGES)) == "earliest":
         return utc(frozen.earliest)
     uploads = [v.last_modified for _, v in archive.backwards(_longest(archive))][1:]  # a commit must follow in a later segment
-    spells = [(later - earlier, later) for later, earlier in zip(uploads, uploads[1:], strict=False)]
+    spells = [(later - earlier, later) for later, earlier in pairwise(uploads)]
     return max(spells, default=(timedelta(), utc(frozen.earliest)))[1]
 
 
