@@ -10,7 +10,7 @@ KINDS: tuple[RecordKind, ...] = (
     RecordKind("guard", guard.Guard, Stage.PREFLIGHT),
     RecordKind("privileges", privileges.Privileges, Stage.PREFLIGHT),
     RecordKind("capacity", capacity.Capacity, Stage.PREFLIGHT),
-    RecordKind("isolation", quarantine.Quarantine, Stage.ISOLATE),
+    RecordKind("isolation", quarantine.Quarantine, Stage.ISOLATE, lambda plan: ("before", "after")),
     RecordKind("manual_changes", manual.ManualChanges, Stage.MEASURE))
 
 CHECKS: tuple[Check, ...] = (

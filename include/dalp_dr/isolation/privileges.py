@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dalp_dr.isolation.permissions import (
@@ -23,7 +23,7 @@ from dalp_dr.model.environment import Environment
 from dalp_dr.model.plan import DrillPlan
 
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
-SOURCE_KINDS = (("", "pods"), ("", "pods/exec"), ("", "secrets"), ("", "configmaps"), ("", "services"),
+SOURCE_KINDS = (("", "pods"), ("", "secrets"), ("", "configmaps"), ("", "services"),
                 ("", "persistentvolumeclaims"), ("apps", "deployments"), ("apps", "statefulsets"), ("batch", "cronjobs"),
                 ("networking.k8s.io", "ingresses"), ("networking.k8s.io", "networkpolicies"),
                 (CNPG, "clusters"), (CNPG, "backups"), (BARMAN, "objectstores"))
@@ -34,18 +34,19 @@ VELERO_KINDS = ((VELERO, "backups"), (VELERO, "schedules"), (VELERO, "backupstor
 
 @dataclass(frozen=True)
 class Access:
-    """One question to the authorizer. `account`: who asks. `resource` may be `kind/subresource`; "" in `namespace`: cluster-wide."""
+    """One question to the authorizer. `identity`: who asks ("source-reader" or "drill"); `namespace` "": cluster-wide; `name` "": any."""
 
-    account: str
+    identity: str
     verb: str
     group: str
     resource: str
+    subresource: str = ""
     namespace: str = ""
     name: str = ""
 
     def __str__(self) -> str:
-        what = f"{self.resource}{'.' + self.group if self.group else ''}{' ' + self.name if self.name else ''}"
-        return f"{self.account}: {self.verb} {what} in {self.namespace or 'the cluster'}"
+        what = f"{self.resource}{'/' + self.subresource if self.subresource else ''}{'.' + self.group if self.group else ''}"
+        return f"{self.identity}: {self.verb} {what}{' ' + self.name if self.name else ''} in {self.namespace or 'the cluster'}"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,6 @@ class Answer:
     """What the authorizer said; `allowed` is None when it did not answer."""
 
     access: Access
-    wanted: bool
     allowed: bool | None
     reason: str = ""
 
@@ -96,13 +96,13 @@ class Privileges:
 
 
 def needed(environment: Environment) -> tuple[Access, ...]:
-    """Every verb the roles grant, before a sandbox exists (its rights come with the namespace)."""
+    """Every verb the roles grant before a sandbox exists (its rights come with the namespace)."""
     return tuple(access for grant in grants(environment) if grant.bound for access in _accesses(grant))
 
 
 def needed_in_sandbox(environment: Environment, namespace: str) -> tuple[Access, ...]:
     """Every write verb of the sandbox role in one sandbox namespace, to be asked once the role is bound there."""
-    return tuple(Access(a.account, a.verb, a.group, a.resource, namespace)
+    return tuple(replace(a, namespace=namespace)
                  for grant in grants(environment) if not grant.bound for a in _accesses(grant) if a.resource != "*")
 
 
@@ -110,7 +110,8 @@ def _accesses(grant: Grant) -> Iterable[Access]:
     for rule in grant.rules:
         for resource in rule.resources:
             for verb in rule.verbs:
-                yield Access(grant.account, verb, rule.group, resource, grant.namespace or "", rule.names[0] if rule.names else "")
+                kind, _, part = resource.partition("/")
+                yield Access(grant.account, verb, rule.group, kind, part, grant.namespace or "", rule.names[0] if rule.names else "")
 
 
 def forbidden(environment: Environment) -> tuple[Access, ...]:
@@ -118,11 +119,13 @@ def forbidden(environment: Environment) -> tuple[Access, ...]:
     places: list[tuple[str, tuple[tuple[str, str], ...]]] = [(n.name, SOURCE_KINDS) for n in environment.source.namespaces]
     places += [(environment.source.velero_namespace, VELERO_KINDS),
                (environment.sandbox.routes.operator_namespace, (("", "secrets"), ("", "pods"), ("apps", "deployments")))]
-    made = [Access(account, verb, group, resource, namespace) for account in (READER_ACCOUNT, DRILL_ACCOUNT)
-            for namespace, kinds in places for group, resource in kinds
-            for verb in (("create",) if "/" in resource else WRITES)]
-    made += [Access(account, "list", "", "secrets", namespace) for account in (READER_ACCOUNT, DRILL_ACCOUNT) for namespace, _ in places]
-    made += [Access(READER_ACCOUNT, verb, VELERO, "restores", environment.source.velero_namespace) for verb in WRITES]
+    both = (READER_ACCOUNT, DRILL_ACCOUNT)
+    made = [Access(who, verb, group, resource, "", namespace) for who in both for namespace, kinds in places
+            for group, resource in kinds for verb in WRITES]
+    made += [Access(who, "create", "", "pods", part, n.name) for who in both for n in environment.source.namespaces
+             for part in ("exec", "portforward", "eviction")]
+    made += [Access(who, "list", "", "secrets", "", namespace) for who in both for namespace, _ in places]
+    made += [Access(READER_ACCOUNT, verb, VELERO, "restores", "", environment.source.velero_namespace) for verb in WRITES]
     made += [Access(DRILL_ACCOUNT, verb, RBAC, resource) for verb in ("create", "patch", "escalate")
              for resource in ("clusterroles", "clusterrolebindings")]
     return tuple(made)
@@ -164,56 +167,60 @@ def stores(environment: Environment) -> tuple[tuple[str, str], ...]:
               for bucket in environment.object_storage))
 
 
-def facts_from(wanted: Iterable[tuple[Access, dict[str, Any] | None]], unwanted: Iterable[tuple[Access, dict[str, Any] | None]],
-               forgeries: Iterable[ForgedAnswer], answers: Iterable[StoreAnswer]) -> Privileges:
-    """From `status` of each SelfSubjectAccessReview (None: no answer), the forged writes' answers and the stores' answers."""
-    return Privileges((*(_answer(a, True, s) for a, s in wanted), *(_answer(a, False, s) for a, s in unwanted)),
-                      tuple(forgeries), tuple(answers))
+def facts_from(answers: Iterable[tuple[Access, dict[str, Any] | None]], forgeries: Iterable[tuple[str, int, str]],
+               said: Iterable[StoreAnswer | dict[str, Any]]) -> Privileges:
+    """From `status` of each SelfSubjectAccessReview (None: no answer), (name, HTTP status, message) of each forged write, and the
+    stores' answers, as StoreAnswer or as a dict of its fields."""
+    return Privileges(tuple(_answer(access, status) for access, status in answers),
+                      tuple(ForgedAnswer(name, status, message[:300]) for name, status, message in forgeries),
+                      tuple(s if isinstance(s, StoreAnswer) else StoreAnswer(**s) for s in said))
 
 
-def _answer(access: Access, wanted: bool, status: dict[str, Any] | None) -> Answer:
+def _answer(access: Access, status: dict[str, Any] | None) -> Answer:
     if status is None or status.get("evaluationError"):
-        return Answer(access, wanted, None, (status or {}).get("evaluationError", "no answer"))
-    return Answer(access, wanted, bool(status.get("allowed", False)), status.get("reason", ""))
+        return Answer(access, None, (status or {}).get("evaluationError", "no answer"))
+    return Answer(access, bool(status.get("allowed", False)), status.get("reason", ""))
 
 
 def needed_verbs_allowed(facts: Privileges, plan: DrillPlan) -> CheckResult:
     """Every needed verb was asked and allowed."""
-    asked = {a.access: a for a in facts.answers if a.wanted}
-    expected = f"{len(needed(plan.environment))} permissions allowed"
-    unknown = [str(a) for a in needed(plan.environment) if a not in asked or asked[a].allowed is None]
-    denied = [str(a.access) for a in asked.values() if a.allowed is False]
+    questions, said = needed(plan.environment), {a.access: a.allowed for a in facts.answers}
+    denied = [str(a) for a in questions if said.get(a) is False]
+    unknown = [str(a) for a in questions if said.get(a) is None]
+    expected = f"{len(questions)} permissions allowed"
     if denied or not unknown:
-        return expect(not denied, expected, f"{len(denied)} of {len(asked)} denied", denied)
+        return expect(not denied, expected, f"{len(denied)} denied", denied)
     return inconclusive(expected, f"{len(unknown)} not answered", unknown)
 
 
 def source_writes_denied(facts: Privileges, plan: DrillPlan) -> CheckResult:
     """Every write to production was asked and denied, by the authorizer or, for forged objects, by admission (403 or 422)."""
-    asked = {a.access: a for a in facts.answers if not a.wanted}
-    tried = {f.name: f for f in facts.forged}
-    questions, forgeries = forbidden(plan.environment), forged(plan.environment, plan)
+    questions, said = forbidden(plan.environment), {a.access: a.allowed for a in facts.answers}
+    forgeries, tried = forged(plan.environment, plan), {f.name: f for f in facts.forged}
     expected = f"{len(questions)} writes and {len(forgeries)} forged objects denied"
-    allowed = [f"{a.access} is allowed" for a in asked.values() if a.allowed]
-    allowed += [f"forged: {f.name} was admitted" for f in tried.values() if 200 <= f.status < 300]
-    unknown = [str(a) for a in questions if a not in asked or asked[a].allowed is None]
+    allowed = [f"{a} is allowed" for a in questions if said.get(a)]
+    allowed += [f"forged: {f.name} was admitted" for f in facts.forged if 200 <= f.status < 300]
+    unknown = [str(a) for a in questions if said.get(a) is None]
     unknown += [f"forged: {f.name}" for f in forgeries if f.name not in tried or tried[f.name].status not in (*range(200, 300), 403, 422)]
     if allowed or not unknown:
-        return expect(not allowed, expected, f"{len(allowed)} of {len(asked) + len(tried)} allowed", allowed)
+        return expect(not allowed, expected, f"{len(allowed)} allowed", allowed)
     return inconclusive(expected, f"{len(unknown)} not answered", unknown)
 
 
 def read_keys_cannot_write(facts: Privileges, plan: DrillPlan) -> CheckResult:
-    """Each store refused a write with the key that is for reading."""
+    """Each store denied (403) a write with the key that is for reading. "No such upload" means that it might have written."""
     wanted = stores(plan.environment)
     said = {(s.connection, s.bucket): s for s in facts.stores}
-    writable = [f"{s.connection} may write to bucket {s.bucket} ({s.operation})" for s in facts.stores
-                if s.status is not None and 200 <= s.status < 300]
+    writable = [f"{s.connection} may write to bucket {s.bucket} ({s.operation}: {s.status} {s.code})" for s in facts.stores if _may_write(s)]
     unknown = [f"{c} on bucket {b}: {_said(said.get((c, b)))}" for c, b in wanted if (c, b) not in said or said[c, b].status != 403]
     expected = f"403 from {len(wanted)} buckets"
     if writable or not unknown:
         return expect(not writable, expected, f"{len(writable)} writable", writable)
     return inconclusive(expected, f"{len(unknown)} not answered with 403", unknown)
+
+
+def _may_write(answer: StoreAnswer) -> bool:
+    return answer.code == "NoSuchUpload" or (answer.status is not None and 200 <= answer.status < 300)
 
 
 def _said(answer: StoreAnswer | None) -> str:

@@ -47,7 +47,6 @@ class ProbeRun:
 
     role: str
     when: str
-    namespace: str
     attempts: tuple[Attempt, ...]
     control: Attempt | None
     chain_send: str
@@ -102,7 +101,7 @@ def pod(plan: DrillPlan, role: str, aims: Iterable[Target], when: When = "before
             "spec": gateway.pod_spec(plan, container) | {"restartPolicy": "Never", "activeDeadlineSeconds": DEADLINE_SECONDS}}
 
 
-def parse(plan: DrillPlan, role: str, when: When, log: str) -> ProbeRun:
+def parse(role: str, when: When, log: str) -> ProbeRun:
     """The run of one probe pod from its log. A log without its end line is kept as incomplete. Raises FactError on an alien log."""
     lines = [_line(text) for text in log.splitlines() if text.strip()]
     attempts = [Attempt(e["name"], e["address"], int(e["port"]), e["outcome"], float(e["seconds"]), e.get("detail", ""))
@@ -110,7 +109,7 @@ def parse(plan: DrillPlan, role: str, when: When, log: str) -> ProbeRun:
     end = next((e for e in lines if e["event"] == "end"), None)
     said = {e["event"]: e for e in lines}
     control = next((a for a in attempts if a.name == "control"), None)
-    return ProbeRun(role, when, plan.namespace(role), tuple(a for a in attempts if a.name != "control"), control,
+    return ProbeRun(role, when, tuple(a for a in attempts if a.name != "control"), control,
                     said.get("chain_send", {}).get("outcome", "error"), said.get("chain_read", {}).get("outcome", "error"),
                     complete=end is not None and end["attempts"] == len(attempts),
                     detail="; ".join(str(said[e]["detail"]) for e in ("chain_send", "chain_read") if e in said))

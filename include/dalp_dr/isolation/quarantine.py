@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dalp_dr import naming
-from dalp_dr.isolation import routes, sandbox
+from dalp_dr.isolation import probe, routes, sandbox
 from dalp_dr.isolation.guard import FoundNamespace, found
-from dalp_dr.isolation.probe import ProbeRun, Target
+from dalp_dr.isolation.probe import ProbeRun
 from dalp_dr.model.check import CheckResult, expect, inconclusive
 from dalp_dr.model.plan import DrillPlan, utc
 
@@ -41,18 +41,18 @@ class Quarantine:
     namespaces: tuple[FoundNamespace, ...]
     policies: tuple[FoundPolicy, ...]
     quotas: tuple[FoundQuota, ...]
-    targets: tuple[Target, ...]
     runs: tuple[ProbeRun, ...]
 
 
-def facts_from(namespaces: Iterable[dict[str, Any]], policies: Iterable[dict[str, Any]], quotas: Iterable[dict[str, Any]],
-               targets: Iterable[Target], runs: Iterable[ProbeRun]) -> Quarantine:
+def facts_from(plan: DrillPlan, namespaces: Iterable[dict[str, Any]], policies: Iterable[dict[str, Any]], quotas: Iterable[dict[str, Any]],
+               runs: Iterable[ProbeRun]) -> Quarantine:
     """From Namespace, NetworkPolicy and ResourceQuota objects of every sandbox namespace of this drill, and the probes' runs."""
+    mine = {plan.namespace(role) for role in plan.roles}
     return Quarantine(
-        tuple(found(n) for n in namespaces),
+        tuple(found(n) for n in namespaces if n["metadata"]["name"] in mine),
         tuple(FoundPolicy(p["metadata"]["namespace"], p["metadata"]["name"], p["spec"]) for p in policies),
         tuple(FoundQuota(q["metadata"]["namespace"], q["metadata"]["name"], q["spec"].get("hard", {})) for q in quotas),
-        tuple(targets), tuple(runs))
+        tuple(runs))
 
 
 def expected_policies(plan: DrillPlan) -> dict[tuple[str, str], dict[str, Any]]:
@@ -103,30 +103,41 @@ def _kept(labels: dict[str, str]) -> dict[str, str]:
 
 
 def canaries_refused(facts: Quarantine, plan: DrillPlan) -> CheckResult:
-    """Silence counts as a refusal only beside a control that connected; one canary that gets through fails the drill."""
-    names = {(t.address, t.port): t.name for t in facts.targets}
-    must = {(c.address, c.port): c.name for c in plan.environment.sandbox.canaries} | names
-    expected = f"{len(must)} addresses and a chain send refused from {len(plan.roles)} namespaces, control connected"
-    through = [f"{r.namespace}: {a.name} ({a.address}:{a.port}) connected" for r in facts.runs for a in r.attempts if a.outcome == "connected"]
-    through += [f"{r.namespace}: the gateway passed a send on to the chain" for r in facts.runs if r.chain_send == "passed_on"]
-    ran = {r.role: r for r in facts.runs}
+    """Silence counts as a refusal only beside a control that connected; one canary that gets through fails the drill.
+
+    Each namespace must have tried the environment's canaries, the closed routes, and whatever any other namespace tried; on one
+    cluster with production also production's own addresses.
+    """
+    known = {(t.address, t.port): t.name for t in probe.targets(plan)}
+    tried = {(a.address, a.port): a.name for r in facts.runs for a in r.attempts}
+    expected = f"{len(known | tried)} addresses and a chain send refused from {len(plan.roles)} namespaces, control connected"
+    through = [f"{_where(r, plan)}: {a.name} ({a.address}:{a.port}) connected" for r in facts.runs for a in r.attempts
+               if a.outcome == "connected"]
+    through += [f"{_where(r, plan)}: the gateway passed a send on to the chain" for r in facts.runs if r.chain_send == "passed_on"]
+    ran = {r.role for r in facts.runs}
     unknown = [f"{plan.namespace(role)}: no probe ran" for role in plan.roles if role not in ran]
+    if plan.environment.cluster == "same" and not tried.keys() - known.keys():
+        unknown.append("no address of production itself was tried")
     for run in facts.runs:
-        unknown += _unproven(run, must)
+        unknown += _unproven(run, plan, known | tried)
     if through or not unknown:
         return expect(not through, expected, f"{len(through)} got through", through)
     return inconclusive(expected, f"{len(unknown)} not proven", unknown)
 
 
-def _unproven(run: ProbeRun, must: dict[tuple[str, int], str]) -> list[str]:
-    tried = {(a.address, a.port): a for a in run.attempts}
-    said = [] if run.complete else [f"{run.namespace}: the probe did not finish"]
+def _where(run: ProbeRun, plan: DrillPlan) -> str:
+    return plan.namespace(run.role)
+
+
+def _unproven(run: ProbeRun, plan: DrillPlan, must: dict[tuple[str, int], str]) -> list[str]:
+    tried, here = {(a.address, a.port) for a in run.attempts}, _where(run, plan)
+    said = [] if run.complete else [f"{here}: the probe did not finish"]
     if run.control is None or run.control.outcome != "connected":
-        said.append(f"{run.namespace}: the control did not connect, so silence proves nothing")
+        said.append(f"{here}: the control did not connect, so silence proves nothing")
     if run.chain_send != "refused":
-        said.append(f"{run.namespace}: sending to the chain was not refused by the gateway ({run.detail})")
-    said += [f"{run.namespace}: {name} ({address}:{port}) was not tried" for (address, port), name in must.items() if (address, port) not in tried]
-    return said + [f"{run.namespace}: {a.name} ({a.address}:{a.port}) ended {a.outcome}, which is no refusal by the network"
+        said.append(f"{here}: sending to the chain was not refused by the gateway ({run.detail})")
+    said += [f"{here}: {name} ({address}:{port}) was not tried" for (address, port), name in must.items() if (address, port) not in tried]
+    return said + [f"{here}: {a.name} ({a.address}:{a.port}) ended {a.outcome}, which is no refusal by the network"
                    for a in run.attempts if a.outcome not in (*REFUSED, "connected")]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dalp_dr.model.check import CheckResult, expect, inconclusive
+from dalp_dr.model.environment import Service
 from dalp_dr.model.plan import DrillPlan, utc
 
 LOCAL = ("", "127.0.0.1", "::1")  # the instance itself and what is forwarded to it
@@ -27,15 +28,6 @@ class Poll:
 
 
 @dataclass(frozen=True)
-class Workload:
-    """Replicas wanted and ready of a service's workload when it was last looked at."""
-
-    service: str
-    replicas: int
-    ready: int
-
-
-@dataclass(frozen=True)
 class Session:
     """Sessions on the sandbox's database server with one name from one address."""
 
@@ -52,17 +44,18 @@ class SandboxPod:
     name: str
     address: str
     service: str  # the environment's service whose workload made it, or ""
+    ready: bool
 
 
 @dataclass(frozen=True)
 class ApplicationHealth:
-    """All polls in order, the workloads, and who is connected to the restored database (`system_id` of that server)."""
+    """All polls, the sandbox's pods, and who is connected to the restored database (`system_id` and `timeline` of that server)."""
 
     polls: tuple[Poll, ...]
-    workloads: tuple[Workload, ...]
     sessions: tuple[Session, ...]
     pods: tuple[SandboxPod, ...]
     system_id: str
+    timeline: str = ""
 
 
 def poll(service: str, at: str, status: int | None, detail: str = "") -> Poll:
@@ -78,34 +71,45 @@ def first_healthy(polls: Sequence[Poll], count: int) -> str | None:
     return run[0].at if len(run) >= count else None
 
 
-def settled(polls: Sequence[Poll], count: int) -> bool:
-    """Whether the last `count` polls of a service were all healthy."""
-    return first_healthy(polls, count) is not None
+def expected(plan: DrillPlan) -> tuple[Service, ...]:
+    """The services of the namespaces this drill restores."""
+    return tuple(s for s in plan.environment.services if s.role in plan.covered_roles)
 
 
-def healthy_at(facts: ApplicationHealth, plan: DrillPlan) -> str | None:
+def settled(plan: DrillPlan, polls: Iterable[Poll]) -> bool:
+    """Whether the last polls of every expected service were all healthy, as many as the environment asks for."""
+    return healthy_at(plan, polls) is not None
+
+
+def healthy_at(plan: DrillPlan, polls: Iterable[Poll]) -> str | None:
     """When the last of all services became healthy: the mark "services healthy". None while one is not."""
-    moments = [first_healthy(_of(facts, s.name), plan.environment.health_polls) for s in plan.environment.services]
+    listed = list(polls)
+    moments = [first_healthy(_of(listed, s.name), plan.environment.health_polls) for s in expected(plan)]
     found = [m for m in moments if m is not None]
     return max(found, key=utc) if found and len(found) == len(moments) else None
 
 
-def _of(facts: ApplicationHealth, service: str) -> list[Poll]:
-    return sorted((p for p in facts.polls if p.service == service), key=lambda p: utc(p.at))
+def _of(polls: Iterable[Poll], service: str) -> list[Poll]:
+    return sorted((p for p in polls if p.service == service), key=lambda p: utc(p.at))
 
 
-def facts_from(plan: DrillPlan, polls: Iterable[Poll], ready: Mapping[str, Mapping[str, int]], sessions: Iterable[Mapping[str, Any]],
-               pods: Iterable[Mapping[str, Any]], system_id: str) -> ApplicationHealth:
-    """From polls, `{service: {"replicas", "ready"}}`, rows of the sandbox server's pg_stat_activity, and the sandbox's Pod objects."""
+def facts_from(plan: DrillPlan, polls: Iterable[Poll], sessions: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]],
+               server: Mapping[str, Any]) -> ApplicationHealth:
+    """From polls, rows of the sandbox server's pg_stat_activity (application_name, client_addr), the sandbox's Pod objects, and
+    that server's own row (system_id, timeline)."""
     counted: dict[tuple[str, str], int] = {}
     for row in sessions:
         key = (str(row.get("application_name") or ""), str(row.get("client_addr") or "").split("/")[0])
         counted[key] = counted.get(key, 0) + 1
     return ApplicationHealth(
-        polls=tuple(polls), workloads=tuple(Workload(s, int(n["replicas"]), int(n["ready"])) for s, n in sorted(ready.items())),
-        sessions=tuple(Session(name, address, n) for (name, address), n in sorted(counted.items())),
-        pods=tuple(SandboxPod(p["metadata"]["namespace"], p["metadata"]["name"], p["status"]["podIP"], _service_of(plan, p))
-                   for p in pods if p.get("status", {}).get("podIP")), system_id=system_id)
+        polls=tuple(polls), sessions=tuple(Session(name, address, n) for (name, address), n in sorted(counted.items())),
+        pods=tuple(SandboxPod(p["metadata"]["namespace"], p["metadata"]["name"], p["status"]["podIP"], _service_of(plan, p), _ready(p))
+                   for p in pods if p.get("status", {}).get("podIP")),
+        system_id=str(server.get("system_id") or ""), timeline=str(server.get("timeline") or ""))
+
+
+def _ready(pod: Mapping[str, Any]) -> bool:
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions") or ())
 
 
 def _service_of(plan: DrillPlan, pod: Mapping[str, Any]) -> str:
@@ -123,39 +127,41 @@ def _service_of(plan: DrillPlan, pod: Mapping[str, Any]) -> str:
 
 
 def services_healthy(facts: ApplicationHealth, plan: DrillPlan) -> CheckResult:
-    """Every service the environment names answered its readiness path N times in a row, and all its replicas are ready."""
-    count, polled = plan.environment.health_polls, {p.service for p in facts.polls}
-    workloads = {w.service: w for w in facts.workloads}
-    expected = f"{len(plan.environment.services)} services ready {count} times in a row"
-    missing = [f"{s.name} was not asked" for s in plan.environment.services if s.name not in polled or s.name not in workloads]
+    """Every service answered its readiness path N times in a row, and has a pod in the sandbox, and all its pods are ready."""
+    count, services = plan.environment.health_polls, expected(plan)
+    wanted = f"{len(services)} services ready {count} times in a row"
+    if not services:
+        return inconclusive(wanted, "this drill restores no service")
+    missing = [f"{s.name} was not asked" for s in services if s.name not in {p.service for p in facts.polls}]
     wrong = []
-    for service in plan.environment.services:
-        answers, workload = _of(facts, service.name), workloads.get(service.name)
-        if answers and not settled(answers, count):
+    for service in services:
+        answers, pods = _of(facts.polls, service.name), [p for p in facts.pods if p.service == service.name]
+        if answers and first_healthy(answers, count) is None:
             last = answers[-1]
             wrong.append(f"{service.name}: {service.ready_path} last answered {last.status or 'nothing'} {last.detail}".strip())
-        if workload and (workload.ready < workload.replicas or workload.replicas < 1):
-            wrong.append(f"{service.name}: {workload.ready} of {workload.replicas} replicas ready")
+        wrong += [f"{service.name}: pod {p.name} is not ready" for p in pods if not p.ready]
+        wrong += [] if pods else [f"{service.name}: no pod of its own in {plan.namespace(service.role)}"]
     if wrong or not missing:
-        return expect(not wrong, expected, f"{len(wrong)} unhealthy; all healthy since {healthy_at(facts, plan) or 'never'}", wrong + missing)
-    return inconclusive(expected, f"{len(missing)} not asked", missing)
+        since = healthy_at(plan, facts.polls) or "never"
+        return expect(not wrong, wanted, f"{len(wrong)} findings; all healthy since {since}", wrong + missing)
+    return inconclusive(wanted, f"{len(missing)} not asked", missing)
 
 
 def sessions_on_restored_database(facts: ApplicationHealth, plan: DrillPlan) -> CheckResult:
     """Each service that uses the database is connected to the restored one from a pod of its own, and nobody else is."""
-    expected = "a session of each service from its own sandbox pod, none from elsewhere"
+    wanted = "a session of each service from its own sandbox pod, none from elsewhere"
     recovered = plan.database.window.system_id if plan.database else ""
     if not facts.system_id or not facts.pods:
-        return inconclusive(expected, "the server or the pods did not tell who they are")
+        return inconclusive(wanted, "the server or the pods did not tell who they are")
     by_address = {p.address: p for p in facts.pods}
     wrong = [f"the server asked has system id {facts.system_id}, not {recovered}"] if recovered and facts.system_id != recovered else []
     wrong += [f"{s.count} sessions of {s.application_name or 'an unnamed client'} from {s.address}, which is no pod of the sandbox"
               for s in facts.sessions if s.address not in LOCAL and s.address not in by_address]
-    for service in plan.environment.services:
+    for service in expected(plan):
         if service.database_session is None:
             continue
         own = [s for s in facts.sessions if s.application_name == service.database_session
                and s.address in by_address and by_address[s.address].service == service.name]
         if not own:
             wrong.append(f"{service.name}: no session named {service.database_session} from its own pods")
-    return expect(not wrong, expected, f"{sum(s.count for s in facts.sessions)} sessions", wrong)
+    return expect(not wrong, wanted, f"{sum(s.count for s in facts.sessions)} sessions", wrong)

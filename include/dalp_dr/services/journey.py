@@ -50,17 +50,24 @@ class UserJourney:
     steps: tuple[Step, ...]
 
 
-def requests(token: str, holder: str, document_id: str) -> dict[str, str]:
-    """Path of each step, relative to the API service."""
-    return {"me": f"{BASE}/me", "tokens": f"{BASE}/tokens",
-            "balance": f"{BASE}/tokens/{quote(token)}/holder-balances?holderAddress={quote(holder)}",
-            "document": f"{BASE}/documents/{quote(document_id)}/content"}
+@dataclass(frozen=True)
+class Request:
+    """One GET of the journey, with its path at the API service."""
+
+    name: str
+    path: str
 
 
-def facts_from(answers: Mapping[str, Mapping[str, Any]], reconciled: Reconciled) -> UserJourney:
-    """From `{step: {"status", "json" or "sha256" and "size_bytes", "seconds", "error"}}`. No personal data is kept: of the caller
-    only whether the API knew who it is."""
-    paths = requests(reconciled.token, reconciled.holder, reconciled.document_id)
+def requests(token: str, holder: str, document_id: str) -> tuple[Request, ...]:
+    """The steps in order."""
+    paths = ("me", "tokens", f"tokens/{quote(token)}/holder-balances?holderAddress={quote(holder)}", f"documents/{quote(document_id)}/content")
+    return tuple(Request(name, f"{BASE}/{path}") for name, path in zip(STEPS, paths, strict=True))
+
+
+def facts_from(plan: DrillPlan, answers: Mapping[str, Mapping[str, Any]], reconciled: Reconciled) -> UserJourney:
+    """From `{step: {"status", "seconds", "json", "body_sha256", "size_bytes", "error"}}`; the document is compared by digest and
+    size whatever its type, the others by their JSON. No personal data is kept: of the caller only whether the API knew who it is."""
+    paths = {r.name: r.path for r in requests(reconciled.token, reconciled.holder, reconciled.document_id)}
     expected = {"me": "known", "tokens": reconciled.total_supply, "balance": reconciled.balance,
                 "document": f"{reconciled.document_sha256} {reconciled.document_size_bytes}"}
     steps = []
@@ -73,7 +80,7 @@ def facts_from(answers: Mapping[str, Mapping[str, Any]], reconciled: Reconciled)
 
 def _observed(name: str, answer: Mapping[str, Any], reconciled: Reconciled) -> str:
     if name == "document":
-        return f"{answer['sha256']} {answer['size_bytes']}" if "sha256" in answer else ""
+        return f"{answer['body_sha256']} {answer['size_bytes']}" if "body_sha256" in answer else ""
     body = answer.get("json")
     data = body.get("data") if isinstance(body, dict) else None
     if name == "me":
