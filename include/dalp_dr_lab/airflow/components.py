@@ -49,10 +49,8 @@ def stop(lab: Lab, names: Iterable[str]) -> None:
     """End recorded components with everything they started, also where a component itself was killed before."""
     names = list(names)
     records = state.read(lab.folder)["processes"]
-    sessions = {
-        int(records[name]["pid"]) for name in names if name in records and records[name]["boot"] == processes.boot()
-    }
-    family = _session_members(sessions, str(Places(lab.checkout, lab.home).home))
+    ours = [records[name] for name in names if name in records and records[name]["boot"] == processes.boot()]
+    family = _session_members({int(one["pid"]): int(one["birth"]) for one in ours}, lab.folder)
     processes.stop(lab.folder, names, grace_seconds=STOP_SECONDS)
     processes.kill({pid for pid, born in family.items() if processes.birth(pid) == born}, signal.SIGKILL, 5)
 
@@ -115,18 +113,22 @@ def _moment(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _session_members(sessions: set[int], home: str) -> dict[int, int]:
-    """Processes of these sessions that run for this Airflow: `{pid: birth}`."""
+def _session_members(leaders: Mapping[int, int], folder: Path) -> dict[int, int]:
+    """Living processes of the sessions that `{pid: birth}` began, as `{pid: birth}`; a killed leader's children too.
+
+    The kernel gives no process the number of a session that still has members; a leader born later is somebody else's.
+    """
+    foreign = {pid for pid, born in leaders.items() if processes.birth(pid) not in (None, born)}
     found: dict[int, int] = {}
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
             continue
         try:
-            session = int((folder / "stat").read_text().rpartition(")")[2].split()[3])
-            ours = session in sessions and f"AIRFLOW_HOME={home}\0".encode() in (folder / "environ").read_bytes()
+            session = int((entry / "stat").read_text().rpartition(")")[2].split()[3])
+            ours = session in leaders and session not in foreign and (entry / "cwd").readlink() == folder
         except OSError:
             continue
-        born = processes.birth(int(folder.name))
-        if ours and born is not None:
-            found[int(folder.name)] = born
+        born = processes.birth(int(entry.name))
+        if ours and born is not None and born >= leaders[session]:
+            found[int(entry.name)] = born
     return found

@@ -46,7 +46,7 @@ class Places:
     @property
     def running(self) -> Path:
         """What the running components have read: a digest of settings and code, and since when DAGs are parsed."""
-        return self.home / "running.json"
+        return self.home / "components.json"
 
     @property
     def keys(self) -> Path:
