@@ -29,6 +29,7 @@ _CLIENT_LIBRARIES = frozenset({"kubernetes", "kubernetes_asyncio", "urllib3", "b
 _SECRETS = (
     (re.compile(r"-----BEGIN [^-]*PRIVATE KEY-----.*?(?:-----END [^-]*PRIVATE KEY-----|$)", re.S), "***"),
     (re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"), "***"),
+    (re.compile(r"(?i)(with url: )\S+"), r"\1***"),
     (re.compile(r"(?i)(?<=bearer )[-\w.~+/=]+"), "***"),
     (re.compile(r"(?i)(x-amz-(?:signature|credential|security-token)=)[^&\s\"']+"), r"\1***"),
     (re.compile(r"\beyJ[-\w]{8,}\.[-\w]{8,}\.[-\w]+"), "***"),

@@ -8,9 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from airflow.sdk import BaseHook
-
-from dalp_dr.errors import EvidenceError, InputError
+from dalp_dr.errors import EvidenceError
 from dalp_dr.evidence.store import FolderStore, is_safe_key
 from dalp_dr_airflow.hooks.errors import CallError, Missing, translate
 from dalp_dr_airflow.hooks.s3 import S3Access, s3_uri
@@ -84,26 +82,6 @@ class EvidenceStoreHook(S3Access):
             return {}
         return {"ObjectLockMode": self.lock, "ObjectLockRetainUntilDate": datetime.now(UTC) + timedelta(days=self.retention_days),
                 "ChecksumAlgorithm": "SHA256"}
-
-
-class SigningKeyHook(BaseHook):
-    """The ed25519 private key of a connection, as PEM. Only the sealing tasks name this connection."""
-
-    conn_name_attr = "conn_id"
-    default_conn_name = "dalp_evidence_signing"
-    conn_type = "generic"
-    hook_name = "DALP evidence signing key"
-
-    def __init__(self, conn_id: str = default_conn_name) -> None:
-        super().__init__()
-        self.conn_id = conn_id
-
-    def private_key(self) -> str:
-        connection = self.get_connection(self.conn_id)
-        pem = connection.extra_dejson.get("private_key") or connection.password or ""
-        if "PRIVATE KEY" not in pem:
-            raise InputError(f"Connection {self.conn_id} holds no private key.", "Put an ed25519 private key (PEM) into its password.")
-        return str(pem)
 
 
 def state_folder() -> Path:

@@ -62,6 +62,11 @@ class SandboxKubernetesHook(KubernetesReads, BaseHook):
         answer = self._api.retries.call(lambda: self._api.request("POST", path, query={"dryRun": "All"}, body=manifest))
         return answer.status, explanation(answer.body) if answer.status >= 300 else "allowed"
 
+    def dry_run_create(self, manifest: Mapping[str, Any]) -> tuple[int, str]:
+        """HTTP status and message of a POST with dryRun=All: what admission says of a write that must never happen. Stores nothing."""
+        answer = self._api.request("POST", collection_of(manifest), query={"fieldManager": FIELD_MANAGER, "dryRun": "All"}, body=manifest)
+        return answer.status, redact(answer.body.decode(errors="replace"))[:300]
+
     def replace(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """PUT; with a resourceVersion in the manifest the API server refuses (Conflict) what changed meanwhile."""
         path = path_of(manifest)
