@@ -13,15 +13,6 @@ from dalp_dr_lab.errors import LabError
 
 
 @dataclass(frozen=True, slots=True)
-class Goals:
-    """The targets of the environment, in seconds."""
-
-    rto_seconds: int
-    rtt_seconds: int
-    rpo_seconds: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
 class Places:
     """What the reader may want to open or stop next."""
 
@@ -44,11 +35,12 @@ def summary(drill: Path) -> dict[str, Any] | None:
         raise LabError(f"{path} cannot be read: {error}. Open the run in Airflow's page.") from error
 
 
-def table(found: Mapping[str, Any], goals: Goals | None, places: Places) -> list[str]:
+def table(found: Mapping[str, Any], places: Places) -> list[str]:
     """The closing table of a drill that left a summary."""
-    lines = ["", f"Decision   {found.get('decision', 'none')}   (verdict {found.get('verdict', 'none')})"]
+    outcome = "" if found.get("outcome") in (None, "normal") else f", {found['outcome']}"
+    lines = ["", f"Decision   {found.get('decision', 'none')}   (verdict {found.get('verdict', 'none')}{outcome})"]
     lines.append(f"Drill      {found.get('drill_id')}, run {found.get('run_id')} of {found.get('dag_id')}")
-    lines += ["", *times(found, goals)]
+    lines += ["", *times(found)]
     if phases := found.get("phases"):
         lines += ["", "Phases     " + ", ".join(f"{one['name']} {_seconds(one.get('seconds'))}" for one in phases)]
     if reasons := found.get("reasons"):
@@ -56,18 +48,12 @@ def table(found: Mapping[str, Any], goals: Goals | None, places: Places) -> list
     return [*lines, "", *where(places)]
 
 
-def times(found: Mapping[str, Any], goals: Goals | None) -> list[str]:
-    """RTO, RTT and RPO, each beside its target and whether it was met."""
-    by_surface = found.get("rpo_by_surface") or {}
-    rows: list[tuple[str, Any, int | None]] = [
-        ("RTO", found.get("rto_seconds"), goals.rto_seconds if goals else None),
-        ("RTT", found.get("rtt_seconds"), goals.rtt_seconds if goals else None),
-    ]
-    surfaces = [
-        *(goals.rpo_seconds if goals else ()),
-        *(one for one in by_surface if not goals or one not in goals.rpo_seconds),
-    ]
-    rows += [(f"RPO {one}", by_surface.get(one), goals.rpo_seconds.get(one) if goals else None) for one in surfaces]
+def times(found: Mapping[str, Any]) -> list[str]:
+    """RTO, RTT and RPO, each beside its target and whether it was met; without targets (a refused drill) none is met."""
+    targets, by_surface = found.get("targets") or {}, found.get("rpo_by_surface") or {}
+    rpo = targets.get("rpo_seconds") or {}
+    rows = [(name.upper(), found.get(f"{name}_seconds"), targets.get(f"{name}_seconds")) for name in ("rto", "rtt")]
+    rows += [(f"RPO {one}", by_surface.get(one), rpo.get(one)) for one in {**rpo, **by_surface}]
     head = f"{'':<26}{'achieved':>10}{'target':>10}"
     return [
         head,
@@ -77,7 +63,8 @@ def times(found: Mapping[str, Any], goals: Goals | None) -> list[str]:
 
 def reason(number: int, found: Mapping[str, Any]) -> list[str]:
     """One reason: the check and its surface, expected against observed, and what to do next."""
-    lines = [f"  {number}. {found.get('check')} ({found.get('surface') or 'drill'}): {found.get('verdict')}"]
+    about = ", ".join(str(found[key]) for key in ("surface", "subject") if found.get(key)) or "drill"
+    lines = [f"  {number}. {found.get('check')} ({about}): {found.get('verdict')}"]
     for label in ("expected", "observed"):
         if found.get(label):
             lines.append(f"     {label}: {found[label]}")
@@ -110,7 +97,7 @@ def _seconds(value: Any) -> str:
     return clock(float(value)) if isinstance(value, int | float) else "unknown"
 
 
-def _met(got: Any, goal: int | None) -> str:
+def _met(got: Any, goal: Any) -> str:
     if goal is None:
         return ""
     if not isinstance(got, int | float):

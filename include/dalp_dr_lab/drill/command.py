@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from dalp_dr.errors import DrillError
-from dalp_dr.model import environment_file
 from dalp_dr.naming import drill_id
 
 from dalp_dr_lab import airflow
@@ -123,7 +122,7 @@ class Command:
         if found is None:
             lines = [*closing.without_summary(ended.state, failed), *closing.where(places)]
         else:
-            lines = closing.table(found, _goals(self.lab), places)
+            lines = closing.table(found, places)
         for text in lines:
             self.screen.say(text)
 
@@ -132,8 +131,3 @@ def _airflow(lab: Lab) -> tuple[str, dict[str, str]]:
     found = airflow.env(lab)
     pairs = (pair.split(":", 1) for pair in found["AIRFLOW_USERS"].split(","))
     return found["AIRFLOW_URL"], {user: password for user, password in pairs}
-
-
-def _goals(lab: Lab) -> closing.Goals:
-    targets = environment_file.read(lab.checkout / "include" / "environments" / "lab.yaml").targets
-    return closing.Goals(targets.rto_seconds, targets.rtt_seconds, {str(k): v for k, v in targets.rpo_seconds.items()})

@@ -9,7 +9,6 @@ import pytest
 from dalp_dr_lab.drill import closing
 from dalp_dr_lab.errors import LabError
 
-GOALS = closing.Goals(rto_seconds=900, rtt_seconds=1200, rpo_seconds={"database": 300, "object_storage": 300})
 SUMMARY: dict[str, Any] = {
     "drill_id": "d-20261124-1a2b3c4d",
     "dag_id": "quarterly_drill",
@@ -20,6 +19,7 @@ SUMMARY: dict[str, Any] = {
         {
             "check": "volumes_hold_data",
             "surface": "kubernetes_resources",
+            "subject": "app",
             "verdict": "fail",
             "expected": "every volume holds its bytes",
             "observed": "dalp-worker-journal is empty",
@@ -32,6 +32,8 @@ SUMMARY: dict[str, Any] = {
     "rpo_by_surface": {"database": 7.2, "object_storage": None},
     "phases": [{"name": "restore", "started_at": "2026-11-24T15:17:00Z", "seconds": 72.0}],
     "bundle_sha256": "ab" * 32,
+    "outcome": "normal",
+    "targets": {"rto_seconds": 900, "rtt_seconds": 1200, "rpo_seconds": {"database": 300, "object_storage": 300}},
 }
 
 
@@ -49,7 +51,7 @@ def places(tmp_path: Path) -> closing.Places:
         "RPO database                    0:07      5:00  met",
         "RPO object_storage           unknown      5:00  not proven",
         "Phases     restore 1:12",
-        "  1. volumes_hold_data (kubernetes_resources): fail",
+        "  1. volumes_hold_data (kubernetes_resources, app): fail",
         "     observed: dalp-worker-journal is empty",
         "     next: Include the pods in the backup. (include/runbooks/kubernetes_resources.md#empty-volumes)",
         "Airflow    http://127.0.0.1:1   users starter, owner; passwords in users.json",
@@ -58,7 +60,7 @@ def places(tmp_path: Path) -> closing.Places:
     ],
 )
 def test_the_table_has(line: str, places: closing.Places) -> None:
-    assert line in closing.table(SUMMARY, GOALS, places)
+    assert line in closing.table(SUMMARY, places)
 
 
 def test_only_what_exists_is_named(places: closing.Places) -> None:
@@ -68,8 +70,15 @@ def test_only_what_exists_is_named(places: closing.Places) -> None:
     assert "report.html" not in said
 
 
+def test_a_refused_drill_says_so(places: closing.Places) -> None:
+    refused = {**SUMMARY, "outcome": "refused", "targets": None, "rto_seconds": None, "rpo_by_surface": None}
+    said = closing.table(refused, places)
+    assert "Decision   FIX   (verdict fail, refused)" in said
+    assert not any(line.endswith(" met") for line in said)
+
+
 def test_an_empty_summary_shows_unknowns_not_successes(places: closing.Places) -> None:
-    said = "\n".join(closing.table({}, GOALS, places))
+    said = "\n".join(closing.table({}, places))
     assert "Decision   none" in said
     assert "met" not in said.replace("MISSED", "")
 
