@@ -56,6 +56,7 @@ class ApplicationHealth:
     pods: tuple[SandboxPod, ...]
     system_id: str
     timeline: str = ""
+    first_healthy_at: str | None = None  # when the last service became healthy; None while one is not
 
 
 def poll(service: str, at: str, status: int | None, detail: str = "") -> Poll:
@@ -101,11 +102,13 @@ def facts_from(plan: DrillPlan, polls: Iterable[Poll], sessions: Iterable[Mappin
     for row in sessions:
         key = (str(row.get("application_name") or ""), str(row.get("client_addr") or "").split("/")[0])
         counted[key] = counted.get(key, 0) + 1
+    listed = tuple(polls)
     return ApplicationHealth(
-        polls=tuple(polls), sessions=tuple(Session(name, address, n) for (name, address), n in sorted(counted.items())),
+        polls=listed, sessions=tuple(Session(name, address, n) for (name, address), n in sorted(counted.items())),
         pods=tuple(SandboxPod(p["metadata"]["namespace"], p["metadata"]["name"], p["status"]["podIP"], _service_of(plan, p), _ready(p))
                    for p in pods if p.get("status", {}).get("podIP")),
-        system_id=str(server.get("system_id") or ""), timeline=str(server.get("timeline") or ""))
+        system_id=str(server.get("system_id") or ""), timeline=str(server.get("timeline") or ""),
+        first_healthy_at=healthy_at(plan, listed))
 
 
 def _ready(pod: Mapping[str, Any]) -> bool:

@@ -109,17 +109,17 @@ def run_log() -> str:
 
 
 def test_a_log_is_read_back() -> None:
-    run = probe.parse(PLAN, "app", "before", run_log())
+    run = probe.parse("app", "before", run_log())
     assert [a.name for a in run.attempts] == ["a"]
     assert run.control is not None and run.control.outcome == "connected"
-    assert (run.complete, run.chain_send, run.namespace) == (True, "error", PLAN.namespace("app"))
+    assert (run.complete, run.chain_send, run.role, run.when) == (True, "error", "app", "before")
 
 
 def test_a_log_that_breaks_off_is_incomplete() -> None:
-    assert not probe.parse(PLAN, "app", "before", "\n".join(run_log().splitlines()[:-1])).complete
+    assert not probe.parse("app", "before", "\n".join(run_log().splitlines()[:-1])).complete
 
 
 @pytest.mark.parametrize("log", ["Traceback (most recent call last):", "[1, 2]", "{}"])
 def test_an_alien_log_is_an_error(log: str) -> None:
     with pytest.raises(FactError, match="which is not a result"):
-        probe.parse(PLAN, "app", "before", log)
+        probe.parse("app", "before", log)

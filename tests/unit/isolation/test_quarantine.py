@@ -15,7 +15,8 @@ from dalp_dr.isolation.probe import Attempt, ProbeRun
 from dalp_dr.model.check import Verdict
 from dalp_dr.model.record import RecordKind, encode
 
-TARGETS = probe.targets(PLAN)
+PRODUCTION = {"metadata": {"namespace": "dalp", "name": "dalp-dapi"}, "spec": {"clusterIP": "10.96.0.7", "ports": [{"port": 3000}]}}
+TARGETS = probe.targets(PLAN, [PRODUCTION])
 CANARY = PLAN.environment.sandbox.canaries[0].name
 MADE = sandbox.manifests(PLAN)
 
@@ -25,13 +26,13 @@ def of_kind(kind: str) -> list[dict[str, Any]]:
 
 
 def a_run(role: str) -> ProbeRun:
-    return ProbeRun(role, "before", PLAN.namespace(role), tuple(Attempt(t.name, t.address, t.port, "timeout", 3.0) for t in TARGETS),
+    return ProbeRun(role, "before", tuple(Attempt(t.name, t.address, t.port, "timeout", 3.0) for t in TARGETS),
                     Attempt("control", "dalp-dr-gateway", 8545, "connected", 0.01), "refused", "answered", True)
 
 
 def closed() -> quarantine.Quarantine:
     namespaces = [a_namespace(m["metadata"]["name"], m["metadata"]["labels"], m["metadata"]["annotations"]) for m in of_kind("Namespace")]
-    return quarantine.facts_from(namespaces, of_kind("NetworkPolicy"), of_kind("ResourceQuota"), TARGETS, [a_run(r) for r in PLAN.roles])
+    return quarantine.facts_from(PLAN, namespaces, of_kind("NetworkPolicy"), of_kind("ResourceQuota"), [a_run(r) for r in PLAN.roles])
 
 
 GOOD = closed()
@@ -83,6 +84,11 @@ def every_run(**changes: Any) -> Change:
     return lambda facts: replace(facts, runs=tuple(replace(r, **changes) for r in facts.runs))
 
 
+def without_target(name: str, runs: int) -> Change:
+    return lambda facts: replace(facts, runs=tuple(
+        replace(r, attempts=tuple(a for a in r.attempts if a.name != name)) if i < runs else r for i, r in enumerate(facts.runs)))
+
+
 def outcome(name: str, value: str) -> Change:
     return lambda facts: replace(facts, runs=tuple(
         replace(r, attempts=tuple(replace(a, outcome=value) if a.name == name else a for a in r.attempts)) for r in facts.runs))
@@ -100,7 +106,9 @@ def outcome(name: str, value: str) -> Change:
     (every_run(complete=False), Verdict.INCONCLUSIVE, "did not finish"),
     (every_run(attempts=()), Verdict.INCONCLUSIVE, CANARY),
     (lambda facts: replace(facts, runs=facts.runs[:1]), Verdict.INCONCLUSIVE, "no probe ran"),
-    (lambda facts: replace(facts, runs=(), targets=()), Verdict.INCONCLUSIVE, "no probe ran")])
+    (lambda facts: replace(facts, runs=()), Verdict.INCONCLUSIVE, "no probe ran"),
+    (without_target("dalp/dalp-dapi", 1), Verdict.INCONCLUSIVE, "dalp/dalp-dapi (10.96.0.7:3000) was not tried"),
+    (without_target("dalp/dalp-dapi", 3), Verdict.INCONCLUSIVE, "no address of production itself was tried")])
 def test_canaries(change: Change, verdict: Verdict, finding: str) -> None:
     result = quarantine.canaries_refused(change(GOOD), PLAN)
     assert result.verdict is verdict
