@@ -54,11 +54,10 @@ def times(found: Mapping[str, Any]) -> list[str]:
     rpo = targets.get("rpo_seconds") or {}
     rows = [(name.upper(), found.get(f"{name}_seconds"), targets.get(f"{name}_seconds")) for name in ("rto", "rtt")]
     rows += [(f"RPO {one}", by_surface.get(one), rpo.get(one)) for one in {**rpo, **by_surface}]
-    head = f"{'':<26}{'achieved':>10}{'target':>10}"
-    return [
-        head,
-        *(f"{name:<26}{_seconds(got):>10}{_seconds(goal):>10}  {_met(got, goal)}".rstrip() for name, got, goal in rows),
-    ]
+    lines = [f"{'':<26}{'achieved':>10}{'target':>10}"]
+    for name, got, goal in rows:
+        lines.append(f"{name:<26}{_seconds(got):>10}{_seconds(goal):>10}  {_met(got, goal)}".rstrip())
+    return lines
 
 
 def reason(number: int, found: Mapping[str, Any]) -> list[str]:

@@ -94,10 +94,12 @@ class AirflowApi:
         params = {name: _default(one) for name, one in (details.get("params") or {}).items()}
         return Dag(params, _moment(details["last_parsed_time"]))
 
-    def import_errors(self) -> dict[str, str]:
-        """`{file: error}` of DAG files that could not be read."""
+    def import_errors(self, since: datetime) -> dict[str, str]:
+        """`{file: error}` of DAG files that could not be read, of attempts since then."""
         found = self._call("GET", "/api/v2/importErrors")["import_errors"]
-        return {one["filename"]: one["stack_trace"] for one in found}
+        return {
+            one["filename"]: one["stack_trace"] for one in found if datetime.fromisoformat(one["timestamp"]) >= since
+        }
 
     def unpause(self, dag_id: str) -> None:
         """Let the scheduler run the DAG."""

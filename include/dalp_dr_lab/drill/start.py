@@ -47,7 +47,7 @@ def _newest(api: AirflowApi, dag_id: str, since: datetime, sleep: Callable[[floa
         found = api.dag(dag_id)
         if found is not None and found.parsed_at is not None and found.parsed_at >= since:
             return found
-        for file, trace in api.import_errors().items():
+        for file, trace in api.import_errors(since).items():
             if file.endswith(f"{dag_id}.py"):
                 raise LabError(f"Airflow cannot read {file}: {(trace.strip().splitlines() or ['no reason given'])[-1]}")
         if time.monotonic() > end:

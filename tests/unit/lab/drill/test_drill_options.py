@@ -64,7 +64,7 @@ class FakeAirflow:
         self.parsed += timedelta(seconds=1)
         return None if self.params is None else Dag(self.params, self.parsed)
 
-    def import_errors(self) -> dict[str, str]:
+    def import_errors(self, since: datetime) -> dict[str, str]:
         return self.errors
 
     def unfinished_runs(self, dag_id: str) -> list[DagRun]:
