@@ -16,8 +16,8 @@ from datetime import datetime
 from typing import Any
 
 from dalp_dr.database import listing, lsn
-from dalp_dr.database.wal import rfc3339
-from dalp_dr.errors import FactError
+from dalp_dr.database.instant import rfc3339
+from dalp_dr.errors import FactError, RefusedError
 from dalp_dr.model.environment import Database
 from dalp_dr.model.plan import utc
 
@@ -121,6 +121,20 @@ class Archive:
         """The usable chain that reaches furthest; of several, the one with the newest base backup."""
         usable = [c for c in self.chains() if c.usable]
         return max(usable, key=lambda c: (self._end(c), c.backup.end_time or ""), default=None)
+
+    def reachable(self) -> Chain:
+        """`best`, or RefusedError when nothing can be restored."""
+        best = self.best()
+        if best is None:
+            told = "; ".join(f"{b.id}: {b.status}" for b in self.backups) or "none"
+            raise RefusedError(f"{self.root}: no base backup can be restored as of {self.incident_time} ({told}).",
+                               "Take a base backup and let its WAL be archived.")
+        return best
+
+    def longest(self) -> Chain:
+        """Of the usable chains that reach as far as the best one, the one that begins first. Raises RefusedError."""
+        last = self.reachable().last
+        return max((c for c in self.chains() if c.usable and c.last == last), key=lambda c: c.segments)
 
     def backwards(self, chain: Chain) -> Iterator[tuple[str, listing.Version]]:
         """(name, object) of the chain's segments, newest first."""

@@ -45,7 +45,7 @@ def output_rows(output: str) -> list[dict[str, Any]]:
     return rows
 
 
-def facts_from(settings: Rows, integrity: Rows, inventory: Rows) -> DatabaseIntegrity:
+def facts_from(plan: DrillPlan, settings: Rows, integrity: Rows, inventory: Rows) -> DatabaseIntegrity:
     """The facts of kind `database_integrity`. Raises FactError."""
     setting = one(settings, "settings.sql")
     checked = {(required(r, "kind"), required(r, "relation")) for r in integrity}

@@ -3,68 +3,26 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 from dalp_dr.database import lsn, wal
 from dalp_dr.database.archive import Archive, Chain, plain
-from dalp_dr.database.wal import Commit, rfc3339
+from dalp_dr.database.instant import rfc3339
+from dalp_dr.database.wal import Commit, Fetch
 from dalp_dr.errors import FactError, RefusedError
 from dalp_dr.model.plan import DatabasePoint, Policy, Window, utc
-
-Fetch = Callable[[str, str | None], bytes]  # (key, version id) -> the object's bytes
 
 EDGES = ("earliest", "after_quiet")
 
 
-def last_commit(archive: Archive, fetch: Fetch) -> Commit:
-    """The last commit that the archive can replay: read from its newest consecutive segments, going back until one has a commit.
-
-    Raises RefusedError when there is nothing to restore, FactError when a segment cannot be read.
-    """
-    longest = _longest(archive)
-    later = b""
-    for name, version in archive.backwards(longest):
-        data = _segment(archive, name, plain(version.key, fetch(version.key, version.version_id)))
-        start = lsn.split(name, archive.segment_bytes)[1] * archive.segment_bytes
-        found = wal.read(data + later, start).commits
-        if found:
-            return found[-1]
-        later = data
-    raise RefusedError(f"No transaction was committed in the {longest.segments} archived segments up to {longest.last}.",
-                       "Wait for the next transaction to be archived, or restore another database.")
-
-
-def _segment(archive: Archive, name: str, data: bytes) -> bytes:
-    if len(data) != archive.segment_bytes:
-        raise FactError(f"{name}: {len(data)} bytes, not {archive.segment_bytes}.", "The archived segment is cut off.")
-    return data
-
-
-def _best(archive: Archive) -> Chain:
-    best = archive.best()
-    if best is None:
-        told = "; ".join(f"{b.id}: {b.status}" for b in archive.backups) or "none"
-        raise RefusedError(f"{archive.root}: no base backup can be restored as of {archive.incident_time} ({told}).",
-                           "Take a base backup and let its WAL be archived.")
-    return best
-
-
-def _longest(archive: Archive) -> Chain:
-    """Of the chains that reach as far as the best one, the one that begins first."""
-    best = _best(archive)
-    same = [c for c in archive.chains() if c.usable and c.last == best.last]
-    return max(same, key=lambda c: c.segments)
-
-
 def window(archive: Archive, last: Commit) -> Window:
     """The recoverable window: from the end of the oldest usable base backup to the last archived commit."""
-    best = _best(archive)
+    best = archive.reachable()
     usable = [c for c in archive.chains() if c.usable]
     return Window(earliest=min(c.backup.end_time or "" for c in usable), latest=last.time, latest_lsn=last.lsn,
                   timeline=int((best.last or "0")[:8], 16), system_id=best.backup.system_id, base_backups=len(usable),
-                  segments=_longest(archive).segments)
+                  segments=archive.longest().segments)
 
 
 def choose(policy: Policy, value: str | None, archive: Archive, last: Commit, seed: str) -> DatabasePoint:
@@ -107,7 +65,7 @@ def _at_time(archive: Archive, target: datetime, last: Commit, frozen: Window) -
 
 def _reach(archive: Archive, chain: Chain, last: Commit) -> datetime:
     """No commit after this moment is certain to be in the chain, and recovery by time needs one after its target."""
-    if chain.last == _best(archive).last:
+    if chain.last == archive.reachable().last:
         return utc(last.time)
     return utc(chain.before_last_uploaded_at or chain.backup.end_time or "")
 
@@ -134,7 +92,7 @@ def _point(archive: Archive, chain: Chain, time: str, position: str | None, numb
 
 def _random_time(archive: Archive, last: Commit, frozen: Window, seed: str) -> datetime:
     """Uniform over the usable chains that reach the end of the window."""
-    start = min(utc(c.backup.end_time or "") for c in archive.chains() if c.usable and c.last == _best(archive).last)
+    start = min(utc(c.backup.end_time or "") for c in archive.chains() if c.usable and c.last == archive.reachable().last)
     microseconds = int((utc(last.time) - start) / timedelta(microseconds=1))
     if microseconds <= 0:
         raise RefusedError(f"The recoverable window {frozen.earliest} to {frozen.latest} has no moment in it.", "Wait for more WAL.")
@@ -146,7 +104,7 @@ def _edge_time(archive: Archive, value: str | None, frozen: Window, seed: str) -
         raise RefusedError(f"Policy `edge` knows no {value!r}.", f"Give {' or '.join(EDGES)}, or nothing.")
     if (value or random.Random(seed).choice(EDGES)) == "earliest":
         return utc(frozen.earliest)
-    uploads = [v.last_modified for _, v in archive.backwards(_longest(archive))][1:]  # a commit must follow in a later segment
+    uploads = [v.last_modified for _, v in archive.backwards(archive.longest())][1:]  # a commit must follow in a later segment
     spells = [(later - earlier, later) for later, earlier in pairwise(uploads)]
     return max(spells, default=(timedelta(), utc(frozen.earliest)))[1]
 
@@ -162,7 +120,7 @@ def simulated_incident(archive: Archive, point: DatabasePoint, fetch: Fetch) -> 
     forwards = [item for item in archive.backwards(chain) if lsn.split(item[0], archive.segment_bytes)[1] >= first][::-1]
     data = b""
     for name, version in forwards:
-        data += _segment(archive, name, plain(version.key, fetch(version.key, version.version_id)))
+        data += wal.segment(archive, name, plain(version.key, fetch(version.key, version.version_id)))
         start = lsn.split(name, archive.segment_bytes)[1] * archive.segment_bytes + archive.segment_bytes - len(data)
         if any(utc(c.time) > target for c in wal.read(data, start).commits):
             return rfc3339(version.last_modified)

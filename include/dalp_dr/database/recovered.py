@@ -38,11 +38,17 @@ class DatabaseRecovery:
     backup_section: bool
     log: RecoveryLog | None
     archive_writes: tuple[str, ...] | None
+    finished_at: str | None
+    failure: str | None
 
 
 def facts_from(plan: DrillPlan, cluster: Mapping[str, Any], logs: Mapping[str, str] | None,
-               archive_rows_after: Iterable[Mapping[str, Any]] | None) -> DatabaseRecovery:
-    """The facts of kind `database_recovery`, from the Cluster object, the logs and the archive listed again."""
+               archive_rows_after: Iterable[Mapping[str, Any]] | None, finished_at: str | None = None,
+               failure: str | None = None) -> DatabaseRecovery:
+    """The facts of kind `database_recovery`, from the Cluster object, the logs and the archive listed again.
+
+    `finished_at`: when the wait ended, clock of the worker; `failure`: what `recovery_log.cause_of_failure` said, if a pod failed.
+    """
     metadata, spec, state = cluster["metadata"], cluster.get("spec") or {}, cluster.get("status") or {}
     ready: Mapping[str, Any] = next((c for c in state.get("conditions") or [] if c.get("type") == "Ready"), {})
     source: Mapping[str, Any] = next(iter(spec.get("externalClusters") or []), {})
@@ -56,7 +62,8 @@ def facts_from(plan: DrillPlan, cluster: Mapping[str, Any], logs: Mapping[str, s
         recovery_target={k: str(v) for k, v in (bootstrap.get("recoveryTarget") or {}).items()},
         archivers=tuple(str(p.get("name")) for p in spec.get("plugins") or [] if p.get("enabled", True)),
         backup_section=bool(spec.get("backup")), log=recovery_log.read(logs) if logs is not None else None,
-        archive_writes=_foreign(plan, archive_rows_after) if archive_rows_after is not None else None)
+        archive_writes=_foreign(plan, archive_rows_after) if archive_rows_after is not None else None,
+        finished_at=finished_at, failure=failure)
 
 
 def _foreign(plan: DrillPlan, rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -78,6 +85,7 @@ def judge_recovered(facts: DatabaseRecovery, plan: DrillPlan) -> CheckResult:
     expected = f"Cluster {database.cluster} recovered from server {database.server_name} and healthy, 1 instance ready"
     findings = []
     if facts.phase != recovery.HEALTHY or facts.ready != "True" or facts.ready_instances != facts.instances or not facts.instances:
+        findings += [facts.failure] if facts.failure else []
         findings.append(f"phase {facts.phase or 'none'!r}, {facts.ready_instances} of {facts.instances} instances ready, Ready={facts.ready}")
     if facts.server_name != database.server_name:
         findings.append(f"recovered from server {facts.server_name}, not {database.server_name}")
@@ -86,7 +94,8 @@ def judge_recovered(facts: DatabaseRecovery, plan: DrillPlan) -> CheckResult:
         findings.append(f"recovery target {facts.recovery_target}, planned was {wanted}")
     if facts.cluster != database.cluster or facts.namespace != plan.namespace(plan.database_role):
         findings.append(f"Cluster {facts.namespace}/{facts.cluster} is not the drill's")
-    return expect(not findings, expected, f"{facts.phase or 'no phase'} at {facts.healthy_at or 'no time'}, timeline {facts.timeline}", findings)
+    return expect(not findings, expected, f"{facts.phase or 'no phase'} at {facts.healthy_at or 'no time'}, timeline {facts.timeline}"
+                  + (f"; an earlier attempt failed: {facts.failure}" if facts.failure else ""), findings)
 
 
 def _wanted(plan: DrillPlan) -> dict[str, str]:

@@ -120,10 +120,10 @@ def _stop(facts: RecoveryPoint, target_lsn: str | None, target_time: str) -> lis
         wrong = [] if facts.reason == f"after LSN {lsn.show(begin)}" else [f"recovery stopped {facts.reason!r}, not after LSN {target_lsn}"]
         return wrong + ([] if begin < end <= begin + LARGEST_COMMIT_RECORD_BYTES
                         else [f"timeline switched at {facts.switch_lsn}, not just after {target_lsn}"])
-    stopped = re.fullmatch(r"before (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?)\+00", facts.reason)
+    stopped = re.fullmatch(r"before (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d(?::?\d\d)?)", facts.reason)
     if stopped is None:
         return [f"recovery stopped {facts.reason!r}, not before the first commit after {target_time}"]
-    return [] if utc(stopped[1].replace(" ", "T") + "Z") > utc(target_time) else [f"recovery stopped before {stopped[1]}, too early"]
+    return [] if utc(stopped[1]) > utc(target_time) else [f"recovery stopped before {stopped[1]}, too early"]
 
 
 def _precision(facts: RecoveryPoint, target_time: str) -> str:

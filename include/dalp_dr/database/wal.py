@@ -7,12 +7,16 @@ look exactly as these say is a FactError: a recovery point is never guessed.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from dalp_dr.database import crc32c, lsn
-from dalp_dr.errors import FactError
+from dalp_dr.database.archive import Archive, plain
+from dalp_dr.database.instant import rfc3339
+from dalp_dr.errors import FactError, RefusedError
+
+Fetch = Callable[[str, str | None], bytes]  # (key, version id) -> the object's bytes as stored
 
 VERSIONS = {0xD106: 13, 0xD10D: 14, 0xD110: 15, 0xD113: 16, 0xD116: 17, 0xD118: 18}
 _PAGE = struct.Struct("<HHIQI4x")
@@ -78,9 +82,29 @@ def _commit_time(record: bytes, crc: int, start: int) -> str:
     return rfc3339(_EPOCH + timedelta(microseconds=microseconds))
 
 
-def rfc3339(moment: datetime) -> str:
-    """UTC with microseconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def last_commit(archive: Archive, fetch: Fetch) -> Commit:
+    """The last commit that the archive can replay: read from its newest consecutive segments, going back until one has a commit.
+
+    Raises RefusedError when there is nothing to restore, FactError when a segment cannot be read.
+    """
+    longest = archive.longest()
+    later = b""
+    for name, version in archive.backwards(longest):
+        data = segment(archive, name, plain(version.key, fetch(version.key, version.version_id)))
+        start = lsn.split(name, archive.segment_bytes)[1] * archive.segment_bytes
+        found = read(data + later, start).commits
+        if found:
+            return found[-1]
+        later = data
+    raise RefusedError(f"No transaction was committed in the {longest.segments} archived segments up to {longest.last}.",
+                       "Wait for the next transaction to be archived, or restore another database.")
+
+
+def segment(archive: Archive, name: str, data: bytes) -> bytes:
+    """The decompressed segment, after checking its size."""
+    if len(data) != archive.segment_bytes:
+        raise FactError(f"{name}: {len(data)} bytes, not {archive.segment_bytes}.", "The archived segment is cut off.")
+    return data
 
 
 class _Pages:
