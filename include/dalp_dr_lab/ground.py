@@ -23,13 +23,18 @@ def up(lab: Lab) -> None:
     """Start what does not run; on a cluster that this lab has not seen yet, begin with empty backups and a new chain."""
     if os.geteuid():
         raise LabError("The lab needs root: it makes network namespaces and mounts. Run it with sudo.")
-    owner.claim(lab)
-    if not processes.alive(lab.folder) and not lifecycle.running(SOURCE):
+    if not lab.external_cluster:  # a lab on a given cluster uses nothing that exists once for a machine
+        owner.claim(lab)
+    elif not os.environ.get("LAB_HOST_ADDRESS"):
+        raise LabError(
+            "LAB_KUBECONFIG is set without LAB_HOST_ADDRESS: give the address by which that cluster's pods reach this machine."
+        )
+    if not processes.alive(lab.folder) and (lab.external_cluster or not lifecycle.running(SOURCE)):
         lab = servers.renew_ports(lab)
     if not lab.external_cluster:
         with step("Kubernetes"):
             lifecycle.up(SOURCE)
-    servers.add_address()
+        servers.add_address()
     new = _cluster_uid(lab) != state.read(lab.folder)["notes"].get("cluster_uid")
     if new:
         servers.forget_chain(lab)
@@ -46,7 +51,9 @@ def up(lab: Lab) -> None:
         with step("Velero, CloudNativePG and the Barman Cloud plugin"):
             operators.install(lab, SOURCE)
     with state.change(lab.folder) as now:
-        now["notes"].update(cluster_uid=_cluster_uid(lab), operators=operators.digest(lab, SOURCE))
+        now["notes"]["cluster_uid"] = _cluster_uid(lab)
+        if not lab.external_cluster:
+            now["notes"]["operators"] = operators.digest(lab, SOURCE)
 
 
 def status(lab: Lab) -> dict[str, Any]:
@@ -58,7 +65,7 @@ def status(lab: Lab) -> dict[str, Any]:
             name: processes.proportional_bytes({pid} | processes.descendants([pid])) for name, pid in own.items()
         },
         "stopped": gone,
-        "address": servers.has_address(),
+        "address": lab.external_cluster or servers.has_address(),
     }
     cluster_runs = lab.external_cluster or lifecycle.running(SOURCE)
     if cluster_runs and not lab.external_cluster:
@@ -95,7 +102,7 @@ def env(lab: Lab) -> dict[str, str]:
 
 def down(lab: Lab) -> None:
     """End every program of the lab and both clusters; the evidence bucket's data stays, no other data is used again."""
-    if other := owner.another(lab):
+    if not lab.external_cluster and (other := owner.another(lab)):
         raise LabError(f"The running lab is that of {other['checkout']}. Stop it with `make down` there.")
     with ThreadPoolExecutor(2) as pool:
         ends = [pool.submit(servers.stop, lab)]
@@ -103,11 +110,11 @@ def down(lab: Lab) -> None:
             ends.append(pool.submit(_clusters_down))
         for end in ends:
             end.result()
-    servers.remove_address()
     if not lab.external_cluster:
+        servers.remove_address()
+        owner.release(lab)
         with state.change(lab.folder) as now:
             now["notes"].pop("cluster_uid", None)
-    owner.release(lab)
 
 
 def _clusters_down() -> None:
