@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -67,10 +68,12 @@ class CnpgHook(BaseHook):
 
     def psql_many(self, namespace: str, cluster: str, database: str, queries: Mapping[str, str],
                   timeout_seconds: float = 60) -> dict[str, list[dict[str, str]]]:
-        """Rows of several SQL texts, all read in one READ ONLY, REPEATABLE READ transaction, i.e. at one moment.
+        """Rows of several SQL texts, all read in one REPEATABLE READ transaction, i.e. at one moment, which is rolled back.
 
-        A text may hold several statements: the last one's rows count. Every value is text as PostgreSQL writes it, NULL is "",
-        so that no number is rounded. CommandError when a statement fails, CallError when an answer is missing.
+        READ ONLY, unless a text creates what it needs (an extension, a temporary function). A text may hold several statements: the
+        last one's rows count; the keys of a lone column `json_build_object` become columns. Every value is text as PostgreSQL
+        writes it, NULL is "", so that no number is rounded. CommandError when a statement fails, CallError when an answer is
+        missing.
         """
         marker = uuid.uuid4().hex
         output = self.run(namespace, cluster, ["psql", "-X", "-q", "--csv", "-v", "ON_ERROR_STOP=1", "-f", "-", "-d",
@@ -102,14 +105,15 @@ class CnpgHook(BaseHook):
 
 def script(queries: Mapping[str, str], marker: str, timeout_seconds: float) -> str:
     """The psql script: one snapshot; a line with the marker before every statement and at the end."""
-    from sqlparse import split
+    import sqlparse
 
-    parts = ["begin transaction isolation level repeatable read, read only;",
+    statements = [(name, statement) for name, text in queries.items() for statement in sqlparse.parse(text) if statement.token_first(skip_cm=True)]
+    creates = any(statement.get_type().startswith("CREATE") for _, statement in statements)
+    parts = [f"begin transaction isolation level repeatable read, read {'write' if creates else 'only'};",
              f"set local statement_timeout = '{int(timeout_seconds * 1000)}ms';", "set local timezone = 'UTC';"]
-    for name, text in queries.items():
-        for statement in split(text):
-            parts += [f"\\echo {marker} {name}", f"{statement.rstrip().rstrip(';')}\n;"]
-    return "\n".join([*parts, "commit;", f"\\echo {marker} {_END}", "\\q", ""])
+    for name, statement in statements:
+        parts += [f"\\echo {marker} {name}", f"{str(statement).strip().rstrip(';')}\n;"]
+    return "\n".join([*parts, "rollback;", f"\\echo {marker} {_END}", "\\q", ""])
 
 
 def answers(output: str, names: Sequence[str], marker: str) -> dict[str, list[dict[str, str]]]:
@@ -122,4 +126,10 @@ def answers(output: str, names: Sequence[str], marker: str) -> dict[str, list[di
         raise CallError(f"psql answered {', '.join(found) or 'nothing'} where {', '.join(names)} was asked.", "Read the pod's log.")
     if silent := [name for name in names if not found[name].strip()]:
         raise CallError(f"The last statement of {silent[0]} is no query: it answered no rows and no columns.", "Correct the SQL text.")
-    return {name: list(csv.DictReader(io.StringIO(found[name], newline=""))) for name in names}
+    return {name: [_unwrapped(row) for row in csv.DictReader(io.StringIO(found[name], newline=""))] for name in names}
+
+
+def _unwrapped(row: dict[str, str]) -> dict[str, str]:
+    if [*row] != ["json_build_object"]:
+        return row
+    return {key: "" if value is None else str(value) for key, value in json.loads(row["json_build_object"], parse_float=str).items()}
