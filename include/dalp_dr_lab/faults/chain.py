@@ -16,17 +16,27 @@ OTHER_CHAIN_ID = 31338
 FORK_DEPTH_BLOCKS = 4
 LAG_BLOCKS = 25
 NEW_BLOCKS = 64
+FORK_TIMESTAMP = 2_000_000_000  # later than any block of the lab, so that the new blocks differ
 
 
 def _other_node(lab: Lab, words: Sequence[str], chain_id: int = CHAIN_ID) -> str:
     """Start a second node, point the second RPC endpoint at it and return its URL."""
+    if OTHER in processes.alive(lab.folder):
+        raise LabError(
+            "The second RPC endpoint has a fault already, and there is only one. Break one of them at a time."
+        )
     port = lab.port(OTHER)
     command = [str(lab.tools / "anvil"), "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(chain_id)]
-    lab.spawn(OTHER, [*command, "--no-storage-caching", "--silent", *words], env={"HOME": str(lab.folder / "tmp")})
+    lab.spawn(OTHER, [*command, "--silent", *words], env={"HOME": str(lab.folder / "tmp")})
     url = f"http://127.0.0.1:{port}"
     source.wait("the other node", lambda: _answers(url), 30)
     servers.point_rpc(lab, "secondary", f"127.0.0.1:{port}")
     return url
+
+
+def _copy(lab: Lab, at: int) -> tuple[str, ...]:
+    """Words that let a node begin with the lab's chain up to block `at`."""
+    return ("--fork-url", lab.chain_url, "--fork-block-number", str(at), "--no-storage-caching")
 
 
 def _answers(url: str) -> bool:
@@ -42,8 +52,7 @@ def _head(lab: Lab) -> int:
 
 def _fork(lab: Lab, notes: Notes) -> None:
     at = max(1, _head(lab) - FORK_DEPTH_BLOCKS)
-    words = ("--fork-url", lab.chain_url, "--fork-block-number", str(at), "--timestamp", "2000000000")
-    url = _other_node(lab, words)
+    url = _other_node(lab, (*_copy(lab, at), "--timestamp", str(FORK_TIMESTAMP)))
     rpc.call(url, "anvil_mine", hex(NEW_BLOCKS))
     notes["forked_at"] = at
     mine, theirs = (rpc.call(u, "eth_getBlockByNumber", hex(at + 1), False)["hash"] for u in (lab.chain_url, url))
@@ -55,7 +64,7 @@ def _lag(lab: Lab, notes: Notes) -> None:
     head = _head(lab)
     if head <= LAG_BLOCKS:
         raise LabError(f"The chain has only {head} blocks. Run `python -m dalp_dr_lab traffic` first.")
-    _other_node(lab, ("--fork-url", lab.chain_url, "--fork-block-number", str(head - LAG_BLOCKS)))
+    _other_node(lab, _copy(lab, head - LAG_BLOCKS))
 
 
 def _other_chain(lab: Lab, notes: Notes) -> None:
@@ -74,6 +83,7 @@ FAULTS = (
         ("chain_continuity", "rpc_nodes_agree"),
         _fork,
         _heal,
+        spoils=False,
     ),
     Fault(
         "lagging-rpc",
@@ -81,6 +91,7 @@ FAULTS = (
         ("rpc_nodes_agree",),
         _lag,
         _heal,
+        spoils=False,
     ),
     Fault(
         "wrong-chain-id",
@@ -88,5 +99,6 @@ FAULTS = (
         ("chain_identity",),
         _other_chain,
         _heal,
+        spoils=False,
     ),
 )

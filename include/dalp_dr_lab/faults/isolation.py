@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from dalp_dr_lab import processes
+from dalp_dr_lab.faults import open_egress
 from dalp_dr_lab.faults.fault import Fault, Notes
 from dalp_dr_lab.lab import Lab
 from dalp_dr_lab.miniature import source
@@ -18,11 +19,14 @@ PRODUCTION_PRIORITY = 100_000
 
 
 def _open_egress(lab: Lab, notes: Notes) -> None:
-    lab.spawn(OPENER, [sys.executable, "-m", "dalp_dr_lab.faults.open_egress"])
+    path = {"PYTHONPATH": str(lab.checkout / "include")}
+    lab.spawn(OPENER, [sys.executable, "-m", "dalp_dr_lab.faults.open_egress"], env=path)
+    source.wait("the watch for drills", open_egress.ready_file(lab).exists, 30)
 
 
 def _stop_opening(lab: Lab, notes: Notes) -> None:
     processes.stop(lab.folder, [OPENER])
+    open_egress.ready_file(lab).unlink(missing_ok=True)
 
 
 def millicpus(text: str) -> int:
@@ -79,6 +83,7 @@ FAULTS = (
         ("default_deny_in_force", "canaries_refused"),
         _open_egress,
         _stop_opening,
+        spoils=False,
     ),
     Fault(
         "quota-too-small",
@@ -87,5 +92,6 @@ FAULTS = (
         _fill_node,
         _empty_node,
         outcome="refused",
+        spoils=False,
     ),
 )

@@ -197,6 +197,7 @@ FAULTS = (
         ("backup_schedule_active",),
         _pause,
         _resume,
+        spoils=False,
     ),
     Fault(
         "dropped-service",
@@ -222,5 +223,6 @@ FAULTS = (
         _open_location,
         afterwards=_close_location,
         outcome="refused",
+        spoils=False,
     ),
 )

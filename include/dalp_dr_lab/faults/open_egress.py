@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.lab import Lab
@@ -22,6 +23,11 @@ def policy(namespace: str) -> dict[str, object]:
     }
 
 
+def ready_file(lab: Lab) -> Path:
+    """Exists while the program watches."""
+    return lab.folder / "tmp/open-egress.ready"
+
+
 def main() -> None:
     """Watch and open."""
     lab = Lab.load()
@@ -32,6 +38,7 @@ def main() -> None:
         )
         assert watch.stdout is not None
         for line in watch.stdout:
+            ready_file(lab).touch()
             name = line.strip().removeprefix("namespace/")
             if name.startswith(PREFIX):
                 try:

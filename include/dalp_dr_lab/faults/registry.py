@@ -72,11 +72,10 @@ def _back_up(lab: Lab, faults: Sequence[Fault]) -> None:
 
 
 def mend(lab: Lab) -> list[str]:
-    """Undo every active fault, newest first, remove the recovery points made meanwhile and back up again."""
+    """Undo every active fault, newest first; remove the recovery points that they spoilt and back up again."""
     active = record.read(lab)
     if not active:
         return []
-    since = min(one.moment for one in active)
     for place, one in reversed(list(enumerate(active))):
         if not one.mended:
             with step(f"mend {one.name}"):
@@ -86,10 +85,16 @@ def mend(lab: Lab) -> list[str]:
     with step("services"):
         deploy.wait_ready(lab)
         traffic.settle(lab)
+    if spoilt := [one.moment for one in active if FAULTS[one.name].spoils]:
+        _renew_recovery_points(lab, min(spoilt))
+    record.write(lab, [])
+    return [one.name for one in active]
+
+
+def _renew_recovery_points(lab: Lab, since: datetime) -> None:
+    """Remove the backups made since a moment, back up, and let the database's window begin with the new base backup."""
     with step("recovery points of the broken time removed"):
         recovery_points.remove_velero_since(lab, since)
     backup.run(lab)
     with step("recovery window begun anew"):
         recovery_points.begin_window_anew(lab)
-    record.write(lab, [])
-    return [one.name for one in active]

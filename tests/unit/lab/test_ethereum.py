@@ -1,9 +1,8 @@
 """Keys, hashes and transactions of the services against published vectors and an independent library."""
 
 import pytest
-from eth_account import Account
-
 from dalp_dr_lab.miniature.services import ethereum, gateway
+from eth_account import Account
 
 KEY = bytes.fromhex("4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318")
 

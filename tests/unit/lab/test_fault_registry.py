@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.faults import database, isolation, record, registry
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import pytest
 import yaml
-
 from dalp_dr_lab.miniature import release
 from dalp_dr_lab.miniature.configuration import CHARTS
 

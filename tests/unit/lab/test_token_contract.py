@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from dalp_dr_lab.miniature.contracts import FOLDER, constructor_arguments
 from dalp_dr_lab.miniature.services import ethereum
 

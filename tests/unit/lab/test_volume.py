@@ -4,7 +4,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from dalp_dr_lab.miniature.services import volume
 
 
