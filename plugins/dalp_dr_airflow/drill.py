@@ -110,7 +110,9 @@ class Drill:
     @cached_property
     def evidence(self) -> EvidenceStoreHook:
         from dalp_dr_airflow.hooks.evidence import EvidenceStoreHook
-        return EvidenceStoreHook(self.environment.connections.evidence_store, self.environment.evidence_bucket)
+        environment = self.environment
+        return EvidenceStoreHook(environment.connections.evidence_store, environment.evidence_bucket, environment.evidence_lock,
+                                 environment.evidence_retention_days)
 
     @cached_property
     def source(self) -> SourceKubernetesHook:

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from dalp_dr.model.check import CheckResult, Stage, Surface, expect, failed, inconclusive
 from dalp_dr.model.plan import DrillPlan, utc
 from dalp_dr.model.record import Record
+from dalp_dr.services import health
 
 MEASURED_STAGES = (Stage.PLAN, Stage.PREFLIGHT, Stage.ISOLATE, Stage.RESTORE, Stage.VERIFY, Stage.START, Stage.RECONCILE)
 
@@ -86,7 +89,7 @@ def measure(plan: DrillPlan, records: Iterable[Record], stages: Mapping[str, Sta
         if key not in newest or record.attempt >= newest[key].attempt:
             newest[key] = record
     facts = {key: r.facts for key, r in newest.items() if r.facts is not None}
-    marks = tuple(_marks(newest, facts))
+    marks = tuple(_marks(plan, newest, facts))
     at = {m.name: m.at for m in marks}
     points = tuple(_points(plan, facts))
     by_surface = {p.surface: p.rpo_seconds for p in points}
@@ -113,7 +116,7 @@ def _since(plan: DrillPlan, moment: str | None) -> float | None:
     return None if moment is None else round((utc(moment) - utc(plan.asked_at)).total_seconds(), 3)
 
 
-def _marks(newest: Mapping[tuple[str, str], Record], facts: Mapping[tuple[str, str], dict[str, Any]]) -> Iterable[Mark]:
+def _marks(plan: DrillPlan, newest: Mapping[tuple[str, str], Record], facts: Mapping[tuple[str, str], dict[str, Any]]) -> Iterable[Mark]:
     recovery = facts.get(("database_recovery", "drill"), {})
     if recovery.get("created_at"):
         yield Mark("database_recovery_started", recovery["created_at"], "Kubernetes API server", "database_recovery")
@@ -124,9 +127,10 @@ def _marks(newest: Mapping[tuple[str, str], Record], facts: Mapping[tuple[str, s
             for name, field in (("restore_started", "started_at"), ("restore_completed", "completed_at")):
                 if fact.get(field):
                     yield Mark(f"{name}:{subject}", fact[field], "Velero server", f"restore_run--{subject}")
-    health = facts.get(("application_health", "drill"), {})
-    if health.get("first_healthy_at"):
-        yield Mark("services_healthy", health["first_healthy_at"], "drill worker", "application_health")
+    polled = facts.get(("application_health", "drill"))
+    healthy_at = health.healthy_at(plan, msgspec.convert(polled, health.ApplicationHealth).polls) if polled else None
+    if healthy_at:
+        yield Mark("services_healthy", healthy_at, "drill worker", "application_health")
     reconciliation = newest.get(("reconciliation", "drill"))
     if reconciliation is not None and reconciliation.facts is not None:
         yield Mark("reconciled", reconciliation.recorded_at, "drill worker", "reconciliation")
@@ -139,7 +143,7 @@ def _points(plan: DrillPlan, facts: Mapping[tuple[str, str], dict[str, Any]]) ->
 
     if Surface.DATABASE in plan.surfaces:
         recovered = facts.get(("database_recovery_point", "drill"), {})
-        yield point(Surface.DATABASE, recovered.get("recovered_to"), "last commit in the restored database")
+        yield point(Surface.DATABASE, recovered.get("newest_commit") or recovered.get("heartbeat_at"), "newest commit in the restored database")
     for surface, roles in ((Surface.KUBERNETES_RESOURCES, [r for r in plan.covered_roles if r != plan.environment.observability.role]),
                            (Surface.OBSERVABILITY, [plan.environment.observability.role])):
         if surface in plan.surfaces:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dalp_dr import lease, planning
 from dalp_dr.database import archive, point, wal
+from dalp_dr.database.wal import Commit
 from dalp_dr.errors import RefusedError
 from dalp_dr.evidence import canonical, ledger, records, seal
 from dalp_dr.model.environment import Route
@@ -75,7 +76,7 @@ class PlanOperator(DrillOperator):
         return chosen, incident
 
 
-def read_archive(drill: Drill, incident: str) -> tuple[archive.Archive, wal.Commit]:
+def read_archive(drill: Drill, incident: str) -> tuple[archive.Archive, Commit]:
     """The archive as it was at `incident`, and its last commit. Raises FactError where it cannot be read."""
     found = archive_at(drill, incident)
     return found, wal.last_commit(found, drill.catalog.read)
@@ -91,8 +92,8 @@ def archive_at(drill: Drill, incident: str) -> archive.Archive:
 def addresses(drill: Drill) -> dict[str, Route]:
     """Host and port of everything the sandbox may reach, from the connections; the API server behind its Service."""
     connections = drill.environment.connections
-    slices = drill.sandbox.list("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", "kubernetes.io/service-name=kubernetes")
-    api = Route(address=slices[0]["endpoints"][0]["addresses"][0], port=slices[0]["ports"][0]["port"])
+    behind = drill.sandbox.get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes")
+    api = Route(address=behind["endpoints"][0]["addresses"][0], port=behind["ports"][0]["port"])
     return {"kubernetes_api": api, "backup_store": planning.route(endpoint(connections.backup_store), "backup_store"),
             "object_storage": planning.route(endpoint(connections.sandbox_object_read), "object_storage"),
             "rpc": planning.route(endpoint(connections.rpc_primary), "rpc")}

@@ -17,6 +17,7 @@ from dalp_dr.object_storage import facts as object_facts
 from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.errors import DrillRefusedError
 from dalp_dr_airflow.hooks.errors import Missing
+from dalp_dr_airflow.hooks.s3 import write_attempt
 from dalp_dr_airflow.operators.base import DrillOperator, attempt
 from dalp_dr_airflow.operators.plan import archive_at
 
@@ -47,10 +48,11 @@ class SafetyCheckOperator(DrillOperator):
     def privileges(drill: Drill) -> Gathered:
         hooks: dict[str, Any] = {"source-reader": drill.source, "drill": drill.sandbox}
         wanted = (*privileges.needed(drill.environment, drill.plan), *privileges.forbidden(drill.environment))
-        answers = [(a, {"allowed": hooks[a.identity].can_i(a.verb, a.group, a.resource, a.namespace, a.name, a.subresource)})
+        answers = [(a, {"allowed": hooks[a.identity].can_i(a.verb, a.group, a.resource, a.namespace or None,
+                                                      a.name or None, a.subresource or None)})
                    for a in wanted]
         forged = [(f.name, *drill.sandbox.dry_run_create(f.manifest)) for f in privileges.forged(drill.environment, drill.plan)]
-        stores = [drill.write_attempt(connection, bucket) for connection, bucket in privileges.stores(drill.environment)]
+        stores = [write_attempt(connection, bucket) for connection, bucket in privileges.stores(drill.environment)]
         return Gathered("privileges", privileges.facts_from(answers, forged, stores))
 
     @staticmethod
@@ -92,7 +94,7 @@ class BackupCheckOperator(DrillOperator):
             schedule_phase=None if schedule is None else (schedule.get("status") or {}).get("phase", ""),
             schedule_paused=bool((schedule or {}).get("spec", {}).get("paused")),
             volumes=backups.volumes(_needing_data(drill, source.name, claims), info),
-            server_version=drill.velero_version)
+            server_version=str(drill.velero.server_version()["version"]))
         asked = f"kubernetes: backups.velero.io {drill.environment.source.velero_namespace}/{point.backup if point else source.schedule}"
         return Gathered("backup", facts, role, captures={"backup": (asked, {"status": status, "volumes": info})})
 

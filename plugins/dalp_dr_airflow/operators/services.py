@@ -164,8 +164,9 @@ def ask(hook: Any, path: str) -> dict[str, Any]:
         answer = hook.request(path)
     except CallError as error:
         return {"status": None, "error": str(error)}
-    seen = {"status": answer.status, "seconds": answer.seconds}
+    seen = {"status": answer.status, "seconds": answer.seconds, "body_sha256": hashlib.sha256(answer.body).hexdigest(),
+            "size_bytes": len(answer.body)}
     try:
         return seen | {"json": json.loads(answer.body)}
     except ValueError:
-        return seen | {"body_sha256": hashlib.sha256(answer.body).hexdigest(), "size_bytes": len(answer.body)}
+        return seen

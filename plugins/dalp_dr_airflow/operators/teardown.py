@@ -44,13 +44,15 @@ class SandboxTeardownOperator(BaseOperator):
 
     def remove(self, drill: Drill) -> tuple[str, ...]:
         """Restores and their ConfigMaps first, then the namespaces; each by label and UID."""
-        removed, velero = [], drill.environment.source.velero_namespace
-        selector = f"{naming.LABEL_DRILL}={drill.drill_id}"
-        for root, plural in (("/apis/velero.io/v1", "restores"), ("/api/v1", "configmaps")):
-            for item in drill.sandbox.list(f"{root}/namespaces/{velero}/{plural}", selector):
-                name = item["metadata"]["name"]
-                drill.sandbox.delete(f"{root}/namespaces/{velero}/{plural}/{name}", item["metadata"]["uid"])
-                removed.append(f"{plural}/{name}")
+        removed = []
+        for item in self.restores(drill):
+            name = item["metadata"]["name"]
+            drill.velero.delete_restore(name, item["metadata"]["uid"])
+            removed.append(f"restores/{name}")
+            for part in ("policy", "modifiers"):
+                path = f"/api/v1/namespaces/{drill.velero.namespace}/configmaps/{name}-{part}"
+                drill.sandbox.delete(path, drill.sandbox.get(path)["metadata"]["uid"])
+                removed.append(f"configmaps/{name}-{part}")
         for role in drill.plan.roles:
             path = f"/api/v1/namespaces/{drill.plan.namespace(role)}"
             try:
@@ -62,6 +64,11 @@ class SandboxTeardownOperator(BaseOperator):
             drill.sandbox.delete(path, found["metadata"]["uid"])
             removed.append(f"namespaces/{drill.plan.namespace(role)}")
         return tuple(removed)
+
+    @staticmethod
+    def restores(drill: Drill) -> list[dict[str, Any]]:
+        """This drill's Restores in Velero's namespace."""
+        return [r for r in drill.velero.restores() if (r["metadata"].get("labels") or {}).get(naming.LABEL_DRILL) == drill.drill_id]
 
     def remaining(self, drill: Drill) -> tuple[str, ...]:
         """Namespaces and volumes of this drill that still exist, waited for as long as GONE_SECONDS when being removed."""
@@ -86,8 +93,7 @@ class SandboxTeardownOperator(BaseOperator):
         for volume in drill.sandbox.list("/api/v1/persistentvolumes"):
             if (volume["spec"].get("claimRef") or {}).get("namespace") in names:
                 left[f"persistentvolumes/{volume['metadata']['name']}"] = volume["status"]["phase"]
-        velero, selector = drill.environment.source.velero_namespace, f"{naming.LABEL_DRILL}={drill.drill_id}"
-        for item in drill.sandbox.list(f"/apis/velero.io/v1/namespaces/{velero}/restores", selector):
+        for item in SandboxTeardownOperator.restores(drill):
             deleting = "deletionTimestamp" in item["metadata"]
             left[f"restores/{item['metadata']['name']}"] = "removing" if deleting else "present"
         return left

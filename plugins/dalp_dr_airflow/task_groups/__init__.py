@@ -1,0 +1,1 @@
+"""The stages of a drill as task groups."""

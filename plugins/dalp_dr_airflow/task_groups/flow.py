@@ -1,0 +1,168 @@
+"""The whole flow of a drill, readable from top to bottom.
+
+    plan -> preflight -> isolate -> restore -> verify -> start -> reconcile -> measure -> seal -> sign_off -> decide
+                                                                    (teardown hangs on isolate and runs always)
+
+Joins run as soon as everything before them is done and the sandbox was proven closed (LEARN): one finding never hides
+another, and a refused drill leaves the later stages upstream_failed. `seal` and `decide` always run; `decide` is the
+only leaf and green for READY alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from airflow.sdk import BaseOperator, TaskGroup, TriggerRule
+
+from dalp_dr_airflow.operators.chain import ChainContinuityOperator, InFlightCensusOperator, ReconciliationOperator
+from dalp_dr_airflow.operators.configuration import HelmConfigurationOperator
+from dalp_dr_airflow.operators.database import CnpgRecoveryOperator, DatabaseIntegrityOperator, RecoveryPointProofOperator
+from dalp_dr_airflow.operators.decide import DecideOperator
+from dalp_dr_airflow.operators.isolate import QuarantineProbeOperator, SandboxOperator
+from dalp_dr_airflow.operators.measure import ManualChangeOperator, MeasureOperator
+from dalp_dr_airflow.operators.objects import BucketVersionCheckOperator
+from dalp_dr_airflow.operators.plan import PlanOperator
+from dalp_dr_airflow.operators.preflight import (ArchiveCheckOperator, BackupCheckOperator, BucketProtectionOperator,
+                                                 PreflightGateOperator, SafetyCheckOperator)
+from dalp_dr_airflow.operators.seal import SealEvidenceOperator
+from dalp_dr_airflow.operators.services import (ServiceHealthOperator, ServiceStartOperator, TelemetryOperator, UserJourneyOperator)
+from dalp_dr_airflow.operators.sign_off import SignOffOperator
+from dalp_dr_airflow.operators.teardown import SandboxTeardownOperator
+from dalp_dr_airflow.operators.velero import NamespaceInventoryOperator, VeleroRestoreOperator, VolumeContentOperator
+
+LEARN = TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
+ALWAYS = TriggerRule.ALL_DONE
+Tasks = Sequence[BaseOperator]
+
+
+def drill(roles: Sequence[str], owners: Sequence[str], surfaces_only: bool = False) -> None:
+    """Builds all stages inside the current DAG. `roles`: roles of the source namespaces; `owners`: who may sign off."""
+    frozen = plan()
+    checked = preflight(frozen)
+    sandbox, proven = isolate(checked)
+    restored = restore(proven, roles)
+    verified = verify(proven, restored)
+    started = start(proven, verified)
+    reconciled = reconcile(proven, started)
+    measured = measure(proven, reconciled)
+    sealed = seal([frozen, checked, *measured])
+    signed = None if surfaces_only else sign_off(sealed, owners)
+    decide(sealed, signed, surfaces_only)
+    teardown(sandbox, sealed)
+
+
+def plan() -> BaseOperator:
+    """Freezes the recovery points; a rerun adopts them."""
+    with TaskGroup("plan", tooltip="Freeze the recovery point of every surface, take the lease, open the ledger"):
+        return PlanOperator(task_id="freeze")
+
+
+def preflight(frozen: BaseOperator) -> BaseOperator:
+    """May we start? Every question is asked, then one gate refuses or lets go on."""
+    with TaskGroup("preflight", tooltip="May we start? Reads only"):
+        asked = [SafetyCheckOperator(task_id="safety"), BackupCheckOperator(task_id="backups"),
+                 ArchiveCheckOperator(task_id="wal_archive"), BucketProtectionOperator(task_id="buckets")]
+        gate = PreflightGateOperator(task_id="gate", trigger_rule=ALWAYS, retries=0)
+        frozen >> asked >> gate
+    return gate
+
+
+def isolate(checked: BaseOperator) -> tuple[BaseOperator, BaseOperator]:
+    """A closed sandbox, proven before anything runs in it."""
+    with TaskGroup("isolate", tooltip="Make the sandbox and prove that nothing gets out"):
+        sandbox = SandboxOperator(task_id="sandbox").as_setup()
+        proven = QuarantineProbeOperator(task_id="canaries", when="before")
+        checked >> sandbox >> proven
+    return sandbox, proven
+
+
+def restore(proven: BaseOperator, roles: Sequence[str]) -> Tasks:
+    """Database and namespaces, in parallel where independent; the database's cluster exists before its namespace is restored."""
+    with TaskGroup("restore", tooltip="Database, Kubernetes resources, observability data"):
+        database = CnpgRecoveryOperator(task_id="database")
+        namespaces = {role: VeleroRestoreOperator(task_id=f"kubernetes_{role}", role=role, **(
+            {"trigger_rule": LEARN} if role == roles[0] else {})) for role in roles}
+        proven >> [database, *namespaces.values()]
+        database >> namespaces[roles[0]]
+    return [database, *namespaces.values()]
+
+
+def verify(proven: BaseOperator, restored: Tasks) -> Tasks:
+    """Is what came back what was lost? Before any production code has run."""
+    with TaskGroup("verify", tooltip="Recovery point, integrity, inventory, volumes, object versions, configuration"):
+        database = [RecoveryPointProofOperator(task_id="recovery_point", trigger_rule=LEARN),
+                    DatabaseIntegrityOperator(task_id="database_integrity", trigger_rule=LEARN),
+                    BucketVersionCheckOperator(task_id="object_versions", trigger_rule=LEARN)]
+        namespaces = [NamespaceInventoryOperator(task_id="inventory", trigger_rule=LEARN),
+                      VolumeContentOperator(task_id="volumes", trigger_rule=LEARN),
+                      HelmConfigurationOperator(task_id="configuration", trigger_rule=LEARN)]
+        [proven, restored[0]] >> database[0]
+        for task in (*database[1:], *namespaces):
+            [proven, *(restored[:1] if task in database else restored)] >> task
+    return [*database, *namespaces]
+
+
+def start(proven: BaseOperator, verified: Tasks) -> Tasks:
+    """Services in dependency order on the restored state, workers last."""
+    with TaskGroup("start", tooltip="Open the allowed routes, release the held services, watch their health"):
+        services = ServiceStartOperator(task_id="services", trigger_rule=LEARN)
+        health = ServiceHealthOperator(task_id="health", trigger_rule=LEARN)
+        telemetry = TelemetryOperator(task_id="telemetry", trigger_rule=LEARN)
+        [proven, *verified] >> services
+        [proven, services] >> health
+        [proven, services] >> telemetry
+    return [health, telemetry]
+
+
+def reconcile(proven: BaseOperator, started: Tasks) -> Tasks:
+    """Database, index and chain at one pinned block; then the same values as a user sees them."""
+    with TaskGroup("reconcile", tooltip="Chain continuity, balances, transactions in flight, a reader's journey"):
+        facts = [ChainContinuityOperator(task_id="chain", trigger_rule=LEARN), ReconciliationOperator(task_id="balances", trigger_rule=LEARN),
+                 InFlightCensusOperator(task_id="in_flight", trigger_rule=LEARN)]
+        journey = UserJourneyOperator(task_id="user_journey", trigger_rule=LEARN)
+        for task in facts:
+            [proven, *started] >> task
+        [proven, facts[1]] >> journey
+    return [*facts, journey]
+
+
+def measure(proven: BaseOperator, reconciled: Tasks) -> Tasks:
+    """Figures from marks; and whether the sandbox is still closed and untouched."""
+    with TaskGroup("measure", tooltip="RTO, RPO of every surface, RTT; canaries again; manual changes"):
+        timing = MeasureOperator(task_id="timing", trigger_rule=LEARN)
+        closing = [QuarantineProbeOperator(task_id="canaries_again", when="after", trigger_rule=LEARN),
+                   ManualChangeOperator(task_id="manual_changes", trigger_rule=LEARN)]
+        for task in (timing, *closing):
+            [proven, *reconciled] >> task
+    return [timing, *closing]
+
+
+def seal(before: Tasks) -> BaseOperator:
+    """The bundle of everything recorded so far, signed."""
+    with TaskGroup("seal", tooltip="Bundle, signature, ledger, report"):
+        sealed = SealEvidenceOperator(task_id="evidence", trigger_rule=ALWAYS)
+        before >> sealed
+    return sealed
+
+
+def sign_off(sealed: BaseOperator, owners: Sequence[str]) -> BaseOperator:
+    """An owner approves this digest; silence is not approval."""
+    with TaskGroup("sign_off", tooltip="The owner's approval of the sealed bundle"):
+        signed = SignOffOperator(task_id="owner", assigned_users=[{"id": o, "name": o} for o in owners], retry_policy=None)
+        sealed >> signed
+    return signed
+
+
+def decide(sealed: BaseOperator, signed: BaseOperator | None, surfaces_only: bool) -> BaseOperator:
+    """READY or FIX. The only leaf."""
+    with TaskGroup("decide", tooltip="READY, or FIX with its reasons"):
+        decided = DecideOperator(task_id="decision", surfaces_only=surfaces_only, trigger_rule=ALWAYS, retries=0)
+        [t for t in (sealed, signed) if t is not None] >> decided
+    return decided
+
+
+def teardown(sandbox: BaseOperator, sealed: BaseOperator) -> None:
+    """Removes the sandbox, or keeps it for on-call and says until when."""
+    with TaskGroup("teardown", tooltip="Remove what is ours, prove it gone"):
+        removed = SandboxTeardownOperator(task_id="sandbox", retries=0)
+        sealed >> removed.as_teardown(setups=sandbox, on_failure_fail_dagrun=False)
