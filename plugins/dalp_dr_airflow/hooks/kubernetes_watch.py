@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from dalp_dr.errors import InputError
-from dalp_dr_airflow.hooks.errors import translate
+from dalp_dr_airflow.hooks.errors import call_error, translate
+from dalp_dr_airflow.hooks.kubernetes_api import explanation
 from dalp_dr_airflow.hooks.kubernetes_paths import place_of
 
 REQUEST_TIMEOUT_SECONDS = 30
@@ -42,12 +43,16 @@ class AsyncReads:
         return await self._text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", {"container": container, "tailLines": tail})
 
     async def _text(self, path: str, query: dict[str, Any]) -> str:
-        with translate("get", str(place_of(path))):
+        what = str(place_of(path))
+        with translate("get", what):
             answer = await self._client.call_api(
                 path, "GET", query_params=list(query.items()), header_params={"Accept": "application/json, */*"},
                 auth_settings=["BearerToken"], response_types_map={}, _preload_content=False,
                 _return_http_data_only=True, _request_timeout=REQUEST_TIMEOUT_SECONDS)
-            return (await answer.read()).decode(errors="replace")
+            body: bytes = await answer.read()
+        if answer.status != 200:
+            raise call_error("get", what, answer.status, explanation(body), answer.headers.get("Retry-After"))
+        return body.decode(errors="replace")
 
 
 @asynccontextmanager

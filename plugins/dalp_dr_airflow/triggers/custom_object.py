@@ -10,7 +10,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from dalp_dr.model.status import Done, Failed, Status
+from dalp_dr.errors import DrillError
+from dalp_dr.model.status import Done, Failed, Status, Waiting
 from dalp_dr_airflow.hooks.errors import CallError, Missing
 from dalp_dr_airflow.hooks.kubernetes_watch import AsyncReads, async_reads
 
@@ -45,36 +46,34 @@ class CustomObjectTrigger(BaseTrigger):
         return {}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        said = ""
         try:
             async with async_reads(self.conn_id) as reads:
-                while True:
-                    await asyncio.sleep(self.poll_seconds)  # first: an event within a second of deferring can fail the task
-                    try:
-                        status = await self.look(reads)
-                    except CallError as error:
-                        if not error.transient:
-                            raise
-                        said = f"{error}"
-                        self.log.warning("Waiting on: %s", said)
-                    else:
-                        if isinstance(status, Done):
-                            yield self._event("done", "", status.summary)
-                            return
-                        if isinstance(status, Failed):
-                            yield self._event("failed", status.cause)
-                            return
-                        if status.what != said:
-                            said = status.what
-                            self.log.info("%s", said)
-                    if datetime.now(UTC) >= datetime.fromisoformat(self.deadline):
-                        yield self._event("timeout", f"Not finished at {self.deadline}. Last seen: {said or 'nothing'}")
-                        return
+                ended = await self._wait(reads)
         except Missing as error:
-            yield self._event("gone", f"{error} {error.next_step}")
-        except CallError as error:
-            yield self._event("error", f"{error} {error.next_step}")
+            ended = ("gone", error.diagnostics(), {})
+        except DrillError as error:
+            ended = ("error", error.diagnostics(), {})
+        status, message, summary = ended
+        yield TriggerEvent({"status": status, "name": self.name, "namespace": self.namespace, "message": message,
+                            "summary": summary, **self.extras()})
 
-    def _event(self, status: str, message: str, summary: dict[str, Any] | None = None) -> TriggerEvent:
-        return TriggerEvent({"status": status, "name": self.name, "namespace": self.namespace, "message": message,
-                             "summary": summary or {}, **self.extras()})
+    async def _wait(self, reads: AsyncReads) -> tuple[str, str, dict[str, Any]]:
+        """`(status, message, summary)` of the end of the wait."""
+        said = ""
+        while True:
+            await asyncio.sleep(self.poll_seconds)  # first: an event within a second of deferring can fail the task
+            try:
+                status = await self.look(reads)
+            except CallError as error:
+                if not error.transient:
+                    raise
+                status = Waiting(str(error))
+            if isinstance(status, Done):
+                return "done", "", status.summary
+            if isinstance(status, Failed):
+                return "failed", status.cause, {}
+            if status.what != said:
+                said = status.what
+                self.log.info("%s", said)
+            if datetime.now(UTC) >= datetime.fromisoformat(self.deadline):
+                return "timeout", f"Not finished at {self.deadline}. Last seen: {said}", {}
