@@ -17,13 +17,14 @@ from dalp_dr_lab.lab import BUCKETS, NAMESPACES, REGION, Lab
 from dalp_dr_lab.progress import step
 
 SOURCE, RECOVERY = Cluster.of(0), Cluster.of(1)
+OF_OTHER_PARTS = ("airflow-",)  # programs that another part's status speaks of
 
 
 def up(lab: Lab) -> None:
     """Start what does not run; on a cluster that this lab has not seen yet, begin with empty backups and a new chain."""
-    if os.geteuid():
-        raise LabError("The lab needs root: it makes network namespaces and mounts. Run it with sudo.")
-    if not lab.external_cluster:  # a lab on a given cluster uses nothing that exists once for a machine
+    if not lab.external_cluster:  # a lab on a given cluster needs no root and nothing that exists once for a machine
+        if os.geteuid():
+            raise LabError("The lab needs root: it makes network namespaces and mounts. Run it with sudo.")
         owner.claim(lab)
     elif not os.environ.get("LAB_HOST_ADDRESS"):
         raise LabError(
@@ -58,8 +59,9 @@ def up(lab: Lab) -> None:
 
 def status(lab: Lab) -> dict[str, Any]:
     """Programs, memory in bytes and the backup location's phase."""
-    own = processes.alive(lab.folder)
-    gone = sorted(set(state.read(lab.folder)["processes"]) - set(own))
+    records = [name for name in state.read(lab.folder)["processes"] if not name.startswith(OF_OTHER_PARTS)]
+    own = {name: pid for name, pid in processes.alive(lab.folder).items() if name in records}
+    gone = sorted(set(records) - set(own))
     answer: dict[str, Any] = {
         "servers": {
             name: processes.proportional_bytes({pid} | processes.descendants([pid])) for name, pid in own.items()

@@ -19,14 +19,16 @@ from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.lab import ADDRESS, BUCKETS, CHAIN_ID, Lab
 
 READY_SECONDS = 30.0
-NAMES = ("weed", "anvil", "rpc-primary", "rpc-secondary")
+WEED_MEMORY = "256MiB"  # a soft limit: it collects its garbage instead of growing
+RPC_ROLES = ("primary", "secondary")
+NAMES = ("weed", "anvil", *(f"rpc-{role}" for role in RPC_ROLES))
 GRANTS = {  # identity: [(actions, bucket)]
     "velero": [(("Read", "Write", "List", "Tagging"), BUCKETS["backups"])],
     "archive": [(("Read", "Write", "List", "Tagging"), BUCKETS["wal"])],
     "backup-reader": [(("Read", "List"), BUCKETS["backups"]), (("Read", "List"), BUCKETS["wal"])],
     "documents": [(("Read", "Write", "List", "Tagging"), BUCKETS["documents"])],
     "documents-reader": [(("Read", "List"), BUCKETS["documents"])],
-    "evidence": [(("Read", "Write", "List", "Tagging"), BUCKETS["evidence"])],
+    "evidence": [(("Read", "Write", "List", "Tagging", "PutObjectRetention", "GetObjectRetention"), BUCKETS["evidence"])],
 }
 
 
@@ -60,14 +62,17 @@ def start(lab: Lab) -> list[str]:
     for name in missing:
         {"weed": start_weed, "anvil": _start_anvil}.get(name, _start_proxy(name))(lab)
     for name in missing:
-        _wait(lab, name, _listening(lab.address, lab.ports["s3"]) if name == "weed" else lambda: _chain_answers(lab))
+        _wait(lab, name, _probe(lab, name))
     return missing
 
 
 def renew_ports(lab: Lab) -> Lab:
     """Choose new ports for servers whose ports another program has taken meanwhile; only while none of ours runs."""
-    if state.renew_busy_ports(lab.folder):
-        return Lab.load()
+    if not state.renew_busy_ports(lab.folder):
+        return lab
+    lab = Lab.load()
+    for role in RPC_ROLES:
+        point_rpc(lab, role)
     return lab
 
 
@@ -124,7 +129,7 @@ def start_weed(lab: Lab) -> None:
         *("-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={config}", "-s3.allowDeleteBucketNotEmpty=true"),
         *("-s3.autoCreateBucket=false", "-s3.iam=false"),
     ]
-    lab.spawn("weed", words)
+    lab.spawn("weed", words, env={"GOMEMLIMIT": WEED_MEMORY})
 
 
 def _identity(lab: Lab, name: str) -> dict[str, object]:
@@ -181,15 +186,17 @@ def _wait(lab: Lab, name: str, ready: Callable[[], bool]) -> None:
     raise LabError(f"{name} did not start; its last words:\n{tail}\nRun `make down`, then try again.")
 
 
-def _listening(host: str, port: int) -> Callable[[], bool]:
-    def probe() -> bool:
-        try:
-            with socket.create_connection((host, port), timeout=1):
-                return True
-        except OSError:
-            return False
+def _probe(lab: Lab, name: str) -> Callable[[], bool]:
+    """The chain must answer; the others must listen: what is behind an endpoint may be broken on purpose."""
+    return (lambda: _chain_answers(lab)) if name == "anvil" else (lambda: _listening(lab, name))
 
-    return probe
+
+def _listening(lab: Lab, name: str) -> bool:
+    try:
+        with socket.create_connection((lab.address, lab.ports["s3" if name == "weed" else name]), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 def _chain_answers(lab: Lab) -> bool:

@@ -99,6 +99,7 @@ def _assign(ports: dict[str, int], name: str) -> None:
 
 def _free(number: int) -> bool:
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that linger do not make it busy
         try:
             probe.bind(("0.0.0.0", number))
         except OSError:

@@ -14,6 +14,7 @@ from dalp_dr_lab.cluster.settings import Cluster
 from dalp_dr_lab.errors import LabError
 
 CGROUPS = Path("/sys/fs/cgroup")
+CONTROLLERS = ("cpuset", "cpu", "memory", "pids")
 T = TypeVar("T")
 
 
@@ -57,11 +58,11 @@ def make(cluster: Cluster, wait: Callable[[str, Callable[[], object], float], No
 def make_cgroups(cluster: Cluster) -> None:
     """Make the pods' root group: in every hierarchy of version 1, or in the one of version 2 (untried so far)."""
     if (CGROUPS / "cgroup.controllers").exists():
-        wanted = " ".join(f"+{name}" for name in (CGROUPS / "cgroup.controllers").read_text().split())
         group = CGROUPS / cluster.cgroup
         group.mkdir(exist_ok=True)
-        for folder in (CGROUPS, group):
-            (folder / "cgroup.subtree_control").write_text(wanted)
+        for name in CONTROLLERS:
+            for folder in (CGROUPS, group):
+                _enable(folder, name)
         return
     for controller in CGROUPS.iterdir():
         if (controller / "tasks").exists():
@@ -70,6 +71,16 @@ def make_cgroups(cluster: Cluster) -> None:
             for name in ("cpuset.cpus", "cpuset.mems"):
                 if (group / name).exists():
                     (group / name).write_text((controller / name).read_text())
+
+
+def _enable(folder: Path, controller: str) -> None:
+    try:
+        (folder / "cgroup.subtree_control").write_text(f"+{controller}")
+    except OSError as error:
+        raise LabError(
+            f"The control group {folder} cannot hand down {controller} ({error.strerror}). "
+            "In a container, start it privileged and with its own cgroup namespace."
+        ) from error
 
 
 def remove_traces(cluster: Cluster) -> None:

