@@ -1,7 +1,8 @@
 """Object versions as they were at the recovery point, and whether the rows of the restored database still find theirs.
 
 A row names a version id: that version must be there with the row's size and content. The version that was current at the
-point is compared as well, since an overwritten or deleted key under an unchanged row is damage of its own.
+point must be named by a row too, since a key that was overwritten or deleted under an unchanged row is damage of its own.
+The point is the restored database's where there is one: rows and objects are compared at one moment.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from dalp_dr.database.listing import Version, by_key
@@ -19,12 +20,16 @@ from dalp_dr.model.plan import DrillPlan, utc
 from dalp_dr.object_storage.protection import named
 
 NONCURRENT_READS = 5
+UPLOAD_SECONDS = 5  # between an object's upload and the commit of its row; younger changes are not held against anybody
 GONE = {"404", "405", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "NotFound"}  # 405: the id is a delete marker's
 
 
 @dataclass(frozen=True)
 class VersionAt:
-    """What was current at the point: a version, a delete marker, or (version_id None) nothing. `ambiguous`: two of one second."""
+    """What was current at the point: a version, a delete marker, or (version_id None) nothing.
+
+    `ambiguous`: another entry of the same second, or a change so close to the point that its row may not be committed yet.
+    """
 
     version_id: str | None
     is_delete_marker: bool
@@ -90,7 +95,13 @@ def current_at(versions: list[Version], moment: datetime) -> VersionAt:
         return VersionAt(None, False, None, False)
     newest = past[0]
     tied = sum(v.last_modified.replace(microsecond=0) == newest.last_modified.replace(microsecond=0) for v in past) > 1
-    return VersionAt(newest.version_id, newest.is_delete_marker, newest.last_modified.isoformat(), tied)
+    close = second - newest.last_modified <= timedelta(seconds=UPLOAD_SECONDS)
+    return VersionAt(newest.version_id, newest.is_delete_marker, newest.last_modified.isoformat(), tied or close)
+
+
+def point_of(plan: DrillPlan) -> str:
+    """The moment at which rows and objects are compared."""
+    return plan.database.target_time if plan.database else plan.objects.at
 
 
 def reads_needed(plan: DrillPlan, bucket: str, rows: Iterable[Mapping[str, Any]], documents: Rows) -> tuple[tuple[str, str | None], ...]:
@@ -106,7 +117,7 @@ def _own(bucket: str, documents: Rows) -> list[Mapping[str, Any]]:
 
 def _noncurrent(plan: DrillPlan, grouped: Mapping[str, list[Version]]) -> list[Version]:
     """Versions at the point that were not the current one of their key then."""
-    moment = utc(plan.objects.at).replace(microsecond=0)
+    moment = utc(point_of(plan)).replace(microsecond=0)
     past = ([v for v in versions if v.last_modified <= moment][1:] for versions in grouped.values())
     return sorted((v for versions in past for v in versions if not v.is_delete_marker), key=lambda v: (v.key, v.version_id or ""))
 
@@ -119,7 +130,7 @@ def _sample(plan: DrillPlan, grouped: Mapping[str, list[Version]]) -> list[Versi
 def facts_from(plan: DrillPlan, bucket: str, rows: Iterable[Mapping[str, Any]], documents: Rows,
                reads: Iterable[Mapping[str, Any]]) -> ObjectVersions:
     """The facts of kind `object_versions`. `reads`: key, version_id, and size_bytes and sha256 or error, of `reads_needed`."""
-    prefixes, moment = named(plan, bucket).prefixes, utc(plan.objects.at)
+    prefixes, moment = named(plan, bucket).prefixes, utc(point_of(plan))
     grouped = by_key(rows)
     answers = {(str(r["key"]), r.get("version_id")): r for r in reads}
     current = {key: current_at(versions, moment) for key, versions in grouped.items()}
@@ -127,7 +138,7 @@ def facts_from(plan: DrillPlan, bucket: str, rows: Iterable[Mapping[str, Any]], 
     population = _noncurrent(plan, grouped)
     own = _own(bucket, documents)
     return ObjectVersions(
-        bucket=bucket, at=plan.objects.at, prefixes=prefixes, keys=len(grouped), versions=sum(not v.is_delete_marker for v in everything),
+        bucket=bucket, at=point_of(plan), prefixes=prefixes, keys=len(grouped), versions=sum(not v.is_delete_marker for v in everything),
         delete_markers=sum(v.is_delete_marker for v in everything),
         keys_at_point={p: sum(c.version_id is not None and not c.is_delete_marker for k, c in current.items() if k.startswith(p))
                        for p in prefixes},
@@ -174,12 +185,14 @@ def judge_readable(facts: ObjectVersions, plan: DrillPlan) -> CheckResult:
 def judge_documents(facts: ObjectVersions, plan: DrillPlan) -> CheckResult:
     """Every row's version is there with the row's size and content, and was the current one of its key at the point.
 
-    Later deletions and overwrites are no fault as long as the version can be read.
+    Later deletions and overwrites are no fault as long as the version can be read, nor is an older row of a key that was written anew.
     """
     expected = f"every row that names an object of {facts.bucket} finds its version, size and content"
-    wrong, unsure = [], []
+    wrong: list[str] = []
+    unsure: list[str] = []
+    named_versions = {(d.key, d.version_id) for d in facts.documents}
     for document in facts.documents:
-        problem, certain = _problem(document, utc(facts.at))
+        problem, certain = _problem(document, utc(facts.at), (document.key, document.current.version_id) in named_versions)
         if problem:
             (wrong if certain else unsure).append(f"{document.key} (document {document.id}): {problem}")
     seen = f"{len(facts.documents) - len(wrong) - len(unsure)} of {len(facts.documents)} rows resolve"
@@ -188,8 +201,8 @@ def judge_documents(facts: ObjectVersions, plan: DrillPlan) -> CheckResult:
     return inconclusive(expected, seen, unsure) if unsure or not facts.documents else expect(True, expected, seen)
 
 
-def _problem(document: DocumentAnswer, moment: datetime) -> tuple[str | None, bool]:
-    """(what is wrong or None, whether it is certain)."""
+def _problem(document: DocumentAnswer, moment: datetime, current_is_named: bool) -> tuple[str | None, bool]:
+    """(what is wrong or None, whether it is certain). `current_is_named`: some row names the version current at the point."""
     if document.version_id is None:
         return "the row names no version", True
     if document.read_error in GONE:
@@ -201,7 +214,7 @@ def _problem(document: DocumentAnswer, moment: datetime) -> tuple[str | None, bo
     if document.read_sha256 != document.sha256:
         return f"content differs: sha256 {document.read_sha256}, the row says {document.sha256}", True
     current = document.current
-    if current.version_id in (None, document.version_id):  # None: the upload lies in the point's own second
-        return (None, True) if current.version_id or document.listed_bytes is not None else ("not in the listing", False)
+    if current.version_id is None or current_is_named:  # None: uploaded in the second of the point
+        return (None, True) if document.listed_bytes is not None else ("readable, but not in the listing", False)
     kind = "a delete marker was on top" if current.is_delete_marker else f"wrong version: {current.version_id} was current"
     return f"{kind} at {moment.isoformat()}, the row names {document.version_id}", not current.ambiguous
