@@ -107,7 +107,8 @@ def script(queries: Mapping[str, str], marker: str, timeout_seconds: float) -> s
     """The psql script: one snapshot; a line with the marker before every statement and at the end."""
     import sqlparse
 
-    statements = [(name, statement) for name, text in queries.items() for statement in sqlparse.parse(text) if statement.token_first(skip_cm=True)]
+    statements = [(name, statement) for name, text in queries.items() for statement in sqlparse.parse(text)
+                  if statement.token_first(skip_cm=True)]
     creates = any(statement.get_type().startswith("CREATE") for _, statement in statements)
     parts = [f"begin transaction isolation level repeatable read, read {'write' if creates else 'only'};",
              f"set local statement_timeout = '{int(timeout_seconds * 1000)}ms';", "set local timezone = 'UTC';"]

@@ -82,8 +82,9 @@ class ConfigurationHook(BaseHook):
             values = Path(folder, "values.yaml")
             values.write_text(self.read(commit, values_path), encoding="utf-8")
             places = {name: folder for name in ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME", "HOME")}
-            text = run([program("helm", "DALP_DR_HELM"), "template", release, str(chart), "--namespace", namespace, "--values", str(values),
-                        "--skip-tests"], f"render {chart_path} of {commit[:12]}", environment=places, timeout_seconds=RENDER_TIMEOUT_SECONDS)
+            text = run([program("helm", "DALP_DR_HELM"), "template", release, str(chart), "--namespace", namespace,
+                        "--values", str(values), "--skip-tests"], f"render {chart_path} of {commit[:12]}",
+                       environment=places, timeout_seconds=RENDER_TIMEOUT_SECONDS)
         try:
             found = [item for item in yaml.safe_load_all(text.decode()) if item]
         except yaml.YAMLError as error:
@@ -107,7 +108,8 @@ class ConfigurationHook(BaseHook):
         with self._locked("git"):
             if not self._repository.exists():
                 self._git_program("init", "--quiet", "--bare", str(self._repository))
-            self._git("fetch", "--quiet", "--prune", "--no-tags", self._url, "+refs/heads/*:refs/heads/*", timeout_seconds=FETCH_TIMEOUT_SECONDS)
+            self._git("fetch", "--quiet", "--prune", "--no-tags", self._url, "+refs/heads/*:refs/heads/*",
+                      timeout_seconds=FETCH_TIMEOUT_SECONDS)
 
     def _have(self, commit: str) -> None:
         """Fetch only what is not here yet: a commit never changes."""

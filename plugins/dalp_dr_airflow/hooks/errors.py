@@ -33,7 +33,8 @@ _SECRETS = (
     (re.compile(r"(?i)(?<=bearer )[-\w.~+/=]+"), "***"),
     (re.compile(r"(?i)(x-amz-(?:signature|credential|security-token)=)[^&\s\"']+"), r"\1***"),
     (re.compile(r"\beyJ[-\w]{8,}\.[-\w]{8,}\.[-\w]+"), "***"),
-    (re.compile(r"(?i)([-\w]*(?:password|passwd|secret|api[_-]?key|access[_-]?key|token)[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&}]{4,}"), r"\1***"),
+    (re.compile(r"(?i)([-\w]*(?:password|passwd|secret|api[_-]?key|access[_-]?key|token)[\"']?\s*[:=]\s*[\"']?)"
+                r"[^\s\"',;&}]{4,}"), r"\1***"),
 )
 
 

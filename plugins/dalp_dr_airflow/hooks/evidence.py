@@ -42,7 +42,8 @@ class EvidenceStoreHook(S3Access):
             if error.status not in _ALREADY_THERE:
                 raise EvidenceError(f"Evidence {key} could not be stored: {error}", error.next_step) from None
             if self.get(key) != data:
-                raise EvidenceError(f"{key} exists with other content; evidence is never overwritten.", "Look at both; use a new attempt.") from None
+                raise EvidenceError(f"{key} exists with other content; evidence is never overwritten.",
+                                    "Look at both; use a new attempt.") from None
         self.mirror.put(key, data)
 
     def get(self, key: str) -> bytes:

@@ -61,7 +61,8 @@ class EvmHook(BaseHook):
             return [{"error": {"message": str(error)}} for _ in requests]
 
     def _once(self, requests: Sequence[Request]) -> list[Envelope]:
-        body = [{"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)} for number, (method, params) in enumerate(requests)]
+        body = [{"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
+                for number, (method, params) in enumerate(requests)]
         with translate("ask", self.name):
             answer = self._session.post(self._url, data=json.dumps(body), timeout=TIMEOUT_SECONDS,
                                         headers={"Content-Type": "application/json"}, allow_redirects=False)

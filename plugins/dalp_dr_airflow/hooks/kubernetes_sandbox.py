@@ -57,15 +57,10 @@ class SandboxKubernetesHook(KubernetesReads, BaseHook):
             return self.get(path_of(manifest)), False
 
     def dry_run_create(self, manifest: Mapping[str, Any]) -> tuple[int, str]:
-        """`(status, message)` of a create that stores nothing (dryRun=All), wherever it points; 201 means it would be allowed."""
-        path = collection_of(manifest)
-        answer = self._api.retries.call(lambda: self._api.request("POST", path, query={"dryRun": "All"}, body=manifest))
+        """`(status, message)` of a create that stores nothing (dryRun=All), wherever it points; 201: it would be allowed."""
+        path, query = collection_of(manifest), {"fieldManager": FIELD_MANAGER, "dryRun": "All"}
+        answer = self._api.retries.call(lambda: self._api.request("POST", path, query=query, body=manifest))
         return answer.status, explanation(answer.body) if answer.status >= 300 else "allowed"
-
-    def dry_run_create(self, manifest: Mapping[str, Any]) -> tuple[int, str]:
-        """HTTP status and message of a POST with dryRun=All: what admission says of a write that must never happen. Stores nothing."""
-        answer = self._api.request("POST", collection_of(manifest), query={"fieldManager": FIELD_MANAGER, "dryRun": "All"}, body=manifest)
-        return answer.status, redact(answer.body.decode(errors="replace"))[:300]
 
     def replace(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """PUT; with a resourceVersion in the manifest the API server refuses (Conflict) what changed meanwhile."""
@@ -129,7 +124,8 @@ class SandboxKubernetesHook(KubernetesReads, BaseHook):
         pod, pod_port = ready[0]
         return ask_pod(self._api, namespace, pod, pod_port, method, path, headers or {}, timeout_seconds)
 
-    def wait(self, path: str, predicate: Callable[[dict[str, Any] | None], bool], timeout_seconds: float, what: str) -> dict[str, Any] | None:
+    def wait(self, path: str, predicate: Callable[[dict[str, Any] | None], bool], timeout_seconds: float,
+             what: str) -> dict[str, Any] | None:
         """Poll one object until `predicate(object, or None when it is missing)`; NoAnswer when `what` did not happen in time.
 
         For waits of seconds in the worker; longer ones belong into a trigger.

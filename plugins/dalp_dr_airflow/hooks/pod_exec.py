@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dalp_dr.errors import FactError
-from dalp_dr_airflow.hooks.errors import CallError, NoAnswer, RetryPolicy, redact, translate
+from dalp_dr_airflow.hooks.errors import CallError, NoAnswer, redact, translate
 from dalp_dr_airflow.hooks.kubernetes_api import KubernetesApi
 
 _STDIN, _STDOUT, _STDERR, _ERROR, _CLOSE = 0, 1, 2, 3, 255

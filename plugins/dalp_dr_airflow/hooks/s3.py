@@ -42,7 +42,8 @@ class S3Access(BaseHook):
         try:
             self.get_connection(self.conn_id)
         except AirflowNotFoundException:
-            raise InputError(f"There is no connection {self.conn_id}.", "Create it, or correct `connections` in the environment file.") from None
+            raise InputError(f"There is no connection {self.conn_id}.",
+                             "Create it, or correct `connections` in the environment file.") from None
         ours = Config(connect_timeout=CONNECT_TIMEOUT_SECONDS, read_timeout=READ_TIMEOUT_SECONDS,
                       retries={"mode": "standard", "max_attempts": ATTEMPTS},
                       request_checksum_calculation="when_required", response_checksum_validation="when_required")
