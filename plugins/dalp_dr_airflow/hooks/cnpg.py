@@ -48,7 +48,7 @@ class CnpgHook(BaseHook):
         found = [p for p in self.pods(namespace, cluster)
                  if p["metadata"].get("labels", {}).get("cnpg.io/jobRole") and p.get("status", {}).get("phase") == "Failed"]
         return [{"name": p["metadata"]["name"], "created_at": p["metadata"]["creationTimestamp"],
-                 "logs": {c: self._log(namespace, p, c) for c in RECOVERY_CONTAINERS}}
+                 "logs": {c: self._container_log(namespace, p, c) for c in RECOVERY_CONTAINERS}}
                 for p in sorted(found, key=lambda p: p["metadata"]["creationTimestamp"])]
 
     def primary(self, namespace: str, cluster: str) -> str:
@@ -94,7 +94,7 @@ class CnpgHook(BaseHook):
     def read_file(self, namespace: str, cluster: str, path: str) -> str:
         return self.run(namespace, cluster, ["cat", "--", path])
 
-    def _log(self, namespace: str, pod: Mapping[str, Any], container: str) -> str:
+    def _container_log(self, namespace: str, pod: Mapping[str, Any], container: str) -> str:
         try:
             return redact(self._sandbox.logs(namespace, pod["metadata"]["name"], container, LOG_LINES))
         except CallError as error:

@@ -11,6 +11,7 @@ from typing import Any
 from airflow.sdk import BaseHook
 
 from dalp_dr.errors import InputError
+from dalp_dr.isolation.privileges import StoreAnswer
 from dalp_dr_airflow.hooks.errors import CallError, translate
 
 CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, ATTEMPTS = 5, 60, 6
@@ -86,25 +87,24 @@ class S3Access(BaseHook):
                 yield from sorted(rows, key=lambda row: row["key"])
 
 
-def write_attempt(conn_id: str, bucket: str, prefix: str = "") -> dict[str, Any]:
-    """What the store says to a write with this key: `{connection, bucket, operation, status, code}`; status 403 is a denial.
+def write_attempt(conn_id: str, bucket: str, prefix: str = "") -> StoreAnswer:
+    """What the store says to a write with this key; status 403 is a denial, None no answer.
 
     The write is a part of a multipart upload that does not exist: S3 asks for the same permission (s3:PutObject) as for an object,
     and no store can keep a part of nothing, whatever it thinks of conditional headers. A key that may write is answered 404.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
-    access = S3Access(conn_id)
-    asked = {"connection": conn_id, "bucket": bucket, "operation": "UploadPart"}
+    access, status, code = S3Access(conn_id), 200, ""
     try:
         access.client.upload_part(Bucket=bucket, Key=f"{prefix.strip('/')}/dalp-dr-write-attempt".lstrip("/"), PartNumber=1,
                                   UploadId=uuid.uuid4().hex, Body=b"")
     except ClientError as error:
-        said = error.response
-        return asked | {"status": said["ResponseMetadata"]["HTTPStatusCode"], "code": str(said.get("Error", {}).get("Code", ""))}
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        code = str(error.response.get("Error", {}).get("Code", ""))
     except BotoCoreError as error:
-        return asked | {"status": None, "code": type(error).__name__}
-    return asked | {"status": 200, "code": ""}
+        return StoreAnswer(conn_id, bucket, "UploadPart", None, type(error).__name__)
+    return StoreAnswer(conn_id, bucket, "UploadPart", status, code)
 
 
 def s3_uri(bucket: str, key: str = "") -> str:
