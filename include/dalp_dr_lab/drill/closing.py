@@ -49,7 +49,7 @@ def table(found: Mapping[str, Any], places: Places) -> list[str]:
 
 
 def times(found: Mapping[str, Any]) -> list[str]:
-    """RTO, RTT and RPO, each beside its target and whether it was met; without targets (a refused drill) none is met."""
+    """RTO, RTT and RPO, each beside its target and whether it was met; a refused drill has no targets."""
     targets, by_surface = found.get("targets") or {}, found.get("rpo_by_surface") or {}
     rpo = targets.get("rpo_seconds") or {}
     rows = [(name.upper(), found.get(f"{name}_seconds"), targets.get(f"{name}_seconds")) for name in ("rto", "rtt")]

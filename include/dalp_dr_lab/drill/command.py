@@ -9,15 +9,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dalp_dr.errors import DrillError
 from dalp_dr.naming import drill_id
 
 from dalp_dr_lab import airflow
+from dalp_dr_lab.airflow.settings import ROLES
 from dalp_dr_lab.drill import closing, options, preparation, start
 from dalp_dr_lab.drill.options import Options
-from dalp_dr_lab.drill.rest import AirflowApi, DagRun
+from dalp_dr_lab.drill.rest import AirflowApi
 from dalp_dr_lab.drill.screen import Screen
 from dalp_dr_lab.drill.stopwatch import Stopwatch
 from dalp_dr_lab.drill.watch import Watch
@@ -37,7 +37,7 @@ def main(words: Sequence[str]) -> int:
         screen.say(f"\nStopped watching. {command.left_behind()}")
         return INTERRUPTED
     except DrillError as error:
-        screen.say(f"\n{error.diagnostics()}")
+        screen.say(f"\n{error.diagnostics()} {command.left_behind()}")
         return NOT_READY
 
 
@@ -49,10 +49,10 @@ class Command:
     screen: Screen
     stopwatch: Stopwatch
     lab: Lab
-    started: DagRun | None = None
+    watch: Watch | None = None
 
     def run(self) -> int:
-        """Everything in order. Whatever the drill says, a lab that was broken for it is mended."""
+        """Everything in order. A lab that was broken for the drill is mended when the drill has ended."""
         if self.options.started_at is not None:
             self.stopwatch.seconds["setup"] = max(0.0, time.time() - self.options.started_at)
         with self.stopwatch.phase("lab", "the small DALP, its cluster, its backups' store and its chain"):
@@ -66,36 +66,51 @@ class Command:
             if self.options.faults:
                 with self.stopwatch.phase("break", ", ".join(self.options.faults)):
                     preparation.break_lab(self.options.faults)
-            return self._drill()
+            with self.stopwatch.phase("drill", self.options.dag_id):
+                self.watch = self._start()
+                self.watch.until_end()
         finally:
-            if self.options.faults and self.options.mend and not isinstance(sys.exception(), KeyboardInterrupt):
+            if self._broken() and self.options.mend and not self._under_way() and not interrupted():
                 with self.stopwatch.phase("mend", "the lab as it was before"):
                     preparation.mend_lab()
+        return self._close(self.watch)
 
     def left_behind(self) -> str:
-        """What goes on after this command was interrupted, and how to come back to it."""
-        if self.started is None:
-            return "No drill was started; the lab stays as it is (make down stops it)."
-        broken = " The lab stays broken until `python -m dalp_dr_lab mend`." if self.options.faults else ""
-        url = airflow.env(self.lab)["AIRFLOW_URL"]
-        return f"The drill goes on: {url}/dags/{self.started.dag_id}/runs/{self.started.run_id}{broken}"
+        """What goes on after this command has stopped early, and how to come back to it."""
+        said = "No drill was started."
+        if self.watch is not None:
+            said = f"The drill {'goes on' if self._under_way() else 'has ended'}: {self.watch.page}"
+        broken = " The lab stays broken until `python -m dalp_dr_lab mend`." if self._broken() else ""
+        return f"{said}{broken} `make down` stops everything."
 
-    def _drill(self) -> int:
+    def _broken(self) -> bool:
+        return "break" in self.stopwatch.seconds and "mend" not in self.stopwatch.seconds
+
+    def _under_way(self) -> bool:
+        return self.watch is not None and not self.watch.run.ended
+
+    def _start(self) -> Watch:
         url, users = _airflow(self.lab)
         starter = AirflowApi(url, "starter", users["starter"])
         owner = AirflowApi(url, "owner", users["owner"]) if self.options.plays_owner else None
-        with self.stopwatch.phase("drill", self.options.dag_id):
-            self.started = run = start.drill(starter, self.options, airflow.parsing_since(self.lab))
-            drill = self.lab.home / "drills" / drill_id(run.dag_id, run.run_id, run.run_after)
-            self.screen.say(
-                f"Drill {drill.name}, asked for by the runner as `starter`: {url}/dags/{run.dag_id}/runs/{run.run_id}"
-            )
-            logs = self.lab.folder / "airflow" / "logs"
-            watch = Watch(starter, owner, run, self.screen, logs, drill, self.options.deadline_minutes * 60.0)
-            ended = watch.until_end()
-        found = closing.summary(drill)
-        verified = found is not None and self._verify(drill / "bundle")
-        self._close(found, drill, url, list(users), ended, watch.failed_tasks())
+        run = start.drill(starter, self.options, airflow.parsing_since(self.lab))
+        folder = self.lab.home / "drills" / drill_id(run.dag_id, run.run_id, run.run_after)
+        logs, deadline_seconds = self.lab.folder / "airflow" / "logs", self.options.deadline_minutes * 60.0
+        watch = Watch(starter, owner, run, self.screen, logs, folder, deadline_seconds)
+        self.screen.say(f"Drill {folder.name}, asked for by the runner as `starter`: {watch.page}")
+        return watch
+
+    def _close(self, watch: Watch) -> int:
+        found = closing.summary(watch.drill)
+        verified = found is not None and self._verify(watch.drill / "bundle")
+        users = self.lab.folder / "airflow" / "users.json"
+        places = closing.Places(watch.drill, watch.api.url, tuple(ROLES), users, self.stopwatch.seconds)
+        if found is None:
+            lines = [*closing.without_summary(watch.run.state, watch.failed_tasks()), *closing.where(places)]
+        else:
+            lines = closing.table(found, places)
+        for text in lines:
+            self.screen.say(text)
         return READY if found is not None and found.get("decision") == "READY" and verified else NOT_READY
 
     def _verify(self, bundle: Path) -> bool:
@@ -108,23 +123,10 @@ class Command:
             self.screen.say(f"  exit {done.returncode}")
         return done.returncode == 0
 
-    def _close(
-        self,
-        found: dict[str, Any] | None,
-        drill: Path,
-        url: str,
-        users: list[str],
-        ended: DagRun,
-        failed: Sequence[str],
-    ) -> None:
-        passwords = self.lab.folder / "airflow" / "users.json"
-        places = closing.Places(drill, url, users, passwords, self.stopwatch.seconds)
-        if found is None:
-            lines = [*closing.without_summary(ended.state, failed), *closing.where(places)]
-        else:
-            lines = closing.table(found, places)
-        for text in lines:
-            self.screen.say(text)
+
+def interrupted() -> bool:
+    """Whether a person is stopping this command."""
+    return isinstance(sys.exception(), KeyboardInterrupt)
 
 
 def _airflow(lab: Lab) -> tuple[str, dict[str, str]]:

@@ -20,6 +20,7 @@ _NOISE = (
     "trigger ",
     "Deferring",
     "Done. Returned",
+    "Worker startup",
 )
 
 

@@ -35,6 +35,11 @@ class Watch:
     _patience: sign_off.Patience = field(default_factory=sign_off.Patience)
     _told: set[tuple[str, int]] = field(default_factory=set)
 
+    @property
+    def page(self) -> str:
+        """Address of the run in Airflow's web page."""
+        return f"{self.api.url}/dags/{self.run.dag_id}/runs/{self.run.run_id}"
+
     def until_end(self) -> DagRun:
         """The run when it has ended. LabError at the deadline; the run itself goes on."""
         began = answered_at = self.monotonic()
@@ -92,12 +97,11 @@ class Watch:
         return None if found is None else found.get("bundle_sha256")
 
     def _page(self, question: Question) -> str:
-        return f"{self.api.url}/dags/{self.run.dag_id}/runs/{self.run.run_id}/tasks/{question.task_id}/required_actions"
+        return f"{self.page}/tasks/{question.task_id}/required_actions"
 
     def _overdue(self) -> str:
         waits = [f"{one.task_id} ({one.state})" for one in self.instances if one.state and not one.ended_at]
         return (
             f"The drill did not end within {self.deadline_seconds / 60:.0f} minutes; "
-            f"it waits for {', '.join(waits) or 'the scheduler'}. It goes on without this command: "
-            f"look at {self.api.url}/dags/{self.run.dag_id}/runs/{self.run.run_id}"
+            f"it waits for {', '.join(waits) or 'the scheduler'}."
         )
