@@ -1,6 +1,6 @@
 """Record kinds and checks of the chain: identity, continuity, agreement, reconciliation, requests under way.
 
-They are about the drill as a whole: chain, index and application records are compared whatever surface was restored.
+They belong to the surface `database`, which holds the index and the application's records.
 """
 
 from __future__ import annotations

@@ -12,17 +12,19 @@ from typing import Any
 from dalp_dr.chain import token
 from dalp_dr.chain.continuity import checkpoint_of
 from dalp_dr.chain.holdings import TERMINAL
-from dalp_dr.chain.rpc import Ask, NoAnswer, asked, quantity, result
+from dalp_dr.chain.rpc import Ask, NoAnswer, asked, first_block_since, quantity, result
 from dalp_dr.database.rows import Rows, required, text, true
 from dalp_dr.model.check import CheckResult, expect, failed, inconclusive
-from dalp_dr.model.plan import DrillPlan
+from dalp_dr.model.plan import DrillPlan, utc
+
+CLOCK_MARGIN_SECONDS = 60  # between the clocks of database and chain: blocks this much before the recovery point are looked at too
 
 
 @dataclass(frozen=True)
 class RequestState:
     """One request beside the chain. `receipt`: 1 success, 0 reverted, None no receipt on any node.
 
-    `known`: some node knows the transaction, mined or waiting. `lost_match`: transaction after the checkpoint that does what this
+    `known`: some node knows the transaction, mined or waiting. `lost_match`: transaction since the recovery point that does what this
     request asks for and that the database does not know.
     """
 
@@ -42,7 +44,7 @@ class RequestState:
 
 @dataclass(frozen=True)
 class LostOperation:
-    """A transfer after the checkpoint whose transaction no request names: done in production, unknown to the restored state."""
+    """A transfer since the recovery point whose transaction no request names: done in production, unknown to the restored state."""
 
     tx_hash: str
     token: str
@@ -54,10 +56,14 @@ class LostOperation:
 
 @dataclass(frozen=True)
 class InFlight:
-    """Requests that are open or completed, and what happened on the chain since. `signer_nonce`: next nonce of the one signer that
-    the known transactions have; None when unknown."""
+    """Requests that are open or completed, and what happened on the chain since the recovery point.
+
+    `since_block`: first block that was searched; `head` the last, None when no node answered. `signers`: who sent the known
+    transactions, with the next nonce of each.
+    """
 
     checkpoint_number: int
+    since_block: int | None
     head: int | None
     signers: dict[str, int]
     requests: tuple[RequestState, ...]
@@ -85,11 +91,11 @@ def facts_from(plan: DrillPlan, requests: Rows, checkpoint: Rows, nodes: Mapping
     errors: list[str] = []
     for name, ask in nodes.items():
         _look_up(name, ask, found)
-    head, lost = _lost(plan, requests, set(hashes), number, nodes, errors)
+    since, head, lost = _lost(plan, requests, set(hashes), number, nodes, errors)
     signers = _signers({f.sender for f in found.values() if f.sender}, nodes, errors)
     used: set[str] = set()
     states = tuple(_state(r, found, lost, used) for r in kept)
-    return InFlight(number, head, signers, states, tuple(lost), tuple(errors))
+    return InFlight(number, since, head, signers, states, tuple(lost), tuple(errors))
 
 
 class _Found:
@@ -118,21 +124,26 @@ def _look_up(name: str, ask: Ask, found: Mapping[str, _Found]) -> None:
 
 
 def _lost(plan: DrillPlan, requests: Rows, hashes: set[str], number: int, nodes: Mapping[str, Ask],
-          errors: list[str]) -> tuple[int | None, list[LostOperation]]:
-    """(head, transfers after the checkpoint that no request names), from the first node that answers."""
+          errors: list[str]) -> tuple[int | None, int | None, list[LostOperation]]:
+    """(first block searched, head, transfers that no request names), from the first node that answers.
+
+    From the recovery point on, or from the index's checkpoint where that is older: a released indexer may have caught up.
+    """
+    point = utc(plan.database.target_time if plan.database else plan.objects.at)
     tokens = sorted({required(r, "token").lower() for r in requests} | {t.lower() for t in plan.environment.chain.tokens})
     for name, ask in nodes.items():
         events: list[token.Transfer] = []
         try:
             head = quantity(result(asked(ask, [("eth_blockNumber", [])])[0]))
-            if tokens and head > number:
-                token.scan(ask, tokens, number + 1, head, events.append)
+            since = min(number + 1, first_block_since(ask, int(point.timestamp()) - CLOCK_MARGIN_SECONDS, head))
+            if tokens and since <= head:
+                token.scan(ask, tokens, since, head, events.append)
         except NoAnswer as error:
             errors.append(f"{name}: {error}")
             continue
-        return head, [LostOperation(e.tx_hash, e.token, e.sender, e.recipient, str(e.value), e.block_number) for e in events
+        return since, head, [LostOperation(e.tx_hash, e.token, e.sender, e.recipient, str(e.value), e.block_number) for e in events
                       if e.tx_hash not in hashes]
-    return None, []
+    return None, None, []
 
 
 def _signers(addresses: set[str], nodes: Mapping[str, Ask], errors: list[str]) -> dict[str, int]:
@@ -204,7 +215,7 @@ def judge_unsafe(facts: InFlight, plan: DrillPlan) -> CheckResult:
     values = sum(int(o.value) for o in facts.lost)
     seen = (f"{len(counted.landed)} landed, {len(counted.never_sent)} never sent, {len(counted.doubtful)} doubtful, "
             f"{len(counted.double_send)} could be sent twice; {len(facts.lost)} operations ({values} units) since block "
-            f"{facts.checkpoint_number} unknown to the restored state")
+            f"{facts.since_block} unknown to the restored state")
     if wrong:
         return failed(expected, seen, wrong)
     doubt = [f"request {i} is in doubt" for i in counted.doubtful] + list(facts.errors if facts.head is None else ())

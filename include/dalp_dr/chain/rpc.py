@@ -65,3 +65,21 @@ def block_hashes(ask: Ask, numbers: Iterable[int]) -> dict[int, str | None | NoA
         except NoAnswer as error:
             found[number] = error
     return found
+
+
+def first_block_since(ask: Ask, seconds: int, head: int) -> int:
+    """Number of the first block whose timestamp (UTC, seconds) is not before `seconds`; head + 1 when there is none.
+
+    Bisects, since timestamps never fall. Raises NoAnswer.
+    """
+    low, high = 0, head + 1
+    while low < high:
+        middle = (low + high) // 2
+        found = result(asked(ask, [block(middle)])[0])
+        if not isinstance(found, Mapping):
+            raise NoAnswer(f"the node has no block {middle} below its head {head}", "Ask another node.")
+        if quantity(found.get("timestamp")) >= seconds:
+            high = middle
+        else:
+            low = middle + 1
+    return low
