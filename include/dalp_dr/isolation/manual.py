@@ -1,7 +1,7 @@
 """Manual changes in the sandbox: who, by the API server's own book-keeping, wrote which object during the drill.
 
 Every write leaves its field manager and time in `metadata.managedFields`. Velero restores those of production with the object;
-they are older than the drill and say nothing about it.
+they are older than the object in the sandbox and say nothing about it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from dalp_dr.model.plan import DrillPlan, utc
 KNOWN = frozenset((
     FIELD_MANAGER,
     "velero-server", "velero", "node-agent",  # the restore
-    "manager", "cloudnative-pg", "cnpg", "controller-manager", "plugin-barman-cloud",  # the database operator, its instances, its plugin
+    "manager",  # the database operator, its instances and its plugin: all three programs are called so
     "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "cloud-controller-manager"))
 PROVISIONERS = ("csi-", "external-provisioner", "local-path-provisioner", "storage")  # beginnings; they write claims and volumes only
 
 
 @dataclass(frozen=True)
 class Write:
-    """The last write of one manager to one object. `at`: UTC, RFC 3339, whole seconds, clock of the API server."""
+    """The last write of one manager to one object. `at`, `object_created_at`: UTC, RFC 3339, whole seconds, clock of the API server."""
 
     kind: str
     namespace: str
@@ -34,6 +34,7 @@ class Write:
     operation: str
     subresource: str
     at: str
+    object_created_at: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def facts_from(objects: Iterable[dict[str, Any]]) -> ManualChanges:
     unsigned = tuple(_title(o) for o in listed if not o["metadata"].get("managedFields") and not _made_empty(o))
     return ManualChanges(len(listed), unsigned, tuple(
         Write(o["kind"], o["metadata"].get("namespace", ""), o["metadata"]["name"], o["metadata"].get("uid", ""), entry.get("manager", ""),
-              entry.get("operation", ""), entry.get("subresource", ""), entry.get("time", ""))
+              entry.get("operation", ""), entry.get("subresource", ""), entry.get("time", ""), o["metadata"].get("creationTimestamp", ""))
         for o in listed for entry in o["metadata"].get("managedFields") or ()))
 
 
@@ -64,10 +65,14 @@ def _title(thing: dict[str, Any]) -> str:
     return f"{thing['kind']} {thing['metadata'].get('namespace', '')}/{thing['metadata']['name']}"
 
 
-def foreign(facts: ManualChanges, plan: DrillPlan) -> tuple[Write, ...]:
-    """Writes since the drill was asked for by managers that have no part in a drill."""
-    begun = utc(plan.asked_at).replace(microsecond=0)
-    return tuple(w for w in facts.writes if not _known(w) and (not w.at or utc(w.at) >= begun))
+def foreign(facts: ManualChanges) -> tuple[Write, ...]:
+    """Writes since the object exists in the sandbox, by managers that have no part in a drill."""
+    return tuple(w for w in facts.writes if not _known(w) and not _from_production(w))
+
+
+def _from_production(write: Write) -> bool:
+    """Older than the object itself: brought along by the restore."""
+    return bool(write.at and write.object_created_at) and utc(write.at) < utc(write.object_created_at)
 
 
 def _known(write: Write) -> bool:
@@ -81,7 +86,7 @@ def no_manual_changes(facts: ManualChanges, plan: DrillPlan) -> CheckResult:
     expected = "only the drill, Velero, the database operator and Kubernetes itself wrote to the sandbox"
     if not facts.objects:
         return inconclusive(expected, "no object was listed")
-    found = foreign(facts, plan)
+    found = foreign(facts)
     wrong = [f"{w.kind} {w.namespace}/{w.name}: {w.operation} by {w.manager or 'an unnamed client'} at {w.at or 'an unknown time'}" for w in found]
     if found or not facts.unsigned:
         return expect(not found, expected, f"{len(facts.writes)} writes on {facts.objects} objects, {len(found)} foreign", wrong)

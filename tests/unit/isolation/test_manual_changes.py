@@ -10,11 +10,11 @@ from sandbox_sample import PLAN
 from dalp_dr.isolation import manual
 from dalp_dr.model.check import Verdict
 
-DURING, BEFORE = "2026-10-06T06:05:00Z", "2026-10-01T06:00:00Z"
+CREATED, DURING, BEFORE = "2026-10-06T06:02:00Z", "2026-10-06T06:05:00Z", "2026-10-06T06:01:59Z"
 
 
 def an_object(manager: str, at: str = DURING, kind: str = "ConfigMap", name: str = "dalp-config", **entry: str) -> dict[str, Any]:
-    return {"kind": kind, "metadata": {"namespace": PLAN.namespace("app"), "name": name, "uid": "u", "managedFields": [
+    return {"kind": kind, "metadata": {"namespace": PLAN.namespace("app"), "name": name, "uid": "u", "creationTimestamp": CREATED, "managedFields": [
         {"manager": manager, "operation": "Update", "time": at, **entry}]}}
 
 
@@ -25,7 +25,7 @@ def unsigned(kind: str, name: str) -> dict[str, Any]:
 @pytest.mark.parametrize(("objects", "verdict", "finding"), [
     ([an_object("dalp-dr"), an_object("velero-server"), an_object("kubelet"), an_object("manager")], Verdict.PASS, ""),
     ([an_object("kubectl-edit")], Verdict.FAIL, "Update by kubectl-edit at 2026-10-06T06:05:00Z"),
-    ([an_object("kubectl-edit", "2026-10-06T06:00:00Z")], Verdict.FAIL, "kubectl-edit"),
+    ([an_object("kubectl-create", CREATED)], Verdict.FAIL, "kubectl-create"),
     ([an_object("helm", BEFORE), an_object("external-secrets", BEFORE)], Verdict.PASS, ""),
     ([an_object("helm", DURING)], Verdict.FAIL, "Update by helm"),
     ([an_object("", DURING)], Verdict.FAIL, "an unnamed client"),
