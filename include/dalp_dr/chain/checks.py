@@ -21,21 +21,21 @@ KINDS: tuple[RecordKind, ...] = (
 
 
 def _check(id_: str, kind: str, question: str, judge: Callable[[Any, DrillPlan], CheckResult], next_step: str, section: str) -> Check:
-    return Check(id_, kind, Surface.DATABASE, Stage.RECONCILE, question, judge, next_step, f"reconciliation.md#{section}")
+    return Check(id_, kind, Surface.DATABASE, Stage.RECONCILE, question, judge, next_step, f"chain.md#{section}")
 
 
 CHECKS: tuple[Check, ...] = (
     _check("chain_identity", "chain", "Is it the right network?", continuity.judge_identity,
-           "Correct the RPC connections; never start services against another network.", "wrong-chain"),
+           "Correct the RPC connections; never start services against another network.", "identity"),
     _check("chain_continuity", "chain", "Is the index's past the chain's past?", continuity.judge_continuity,
-           "Find out which of them forked at the named block; roll the index back to the last common block and let it catch up.", "fork"),
+           "Find out which of them forked at the named block; roll the index back to the last common block and let it catch up.", "continuity"),
     _check("rpc_nodes_agree", "chain", "Do the RPC nodes agree?", continuity.judge_agreement,
-           "Wait for the lagging node, or replace the node that disagrees, and run the check again.", "nodes-disagree"),
+           "Wait for the lagging node, or replace the node that disagrees, and run the check again.", "nodes"),
     _check("index_matches_chain", "reconciliation", "Is the index equal to the chain, to the last unit?", reconciliation.judge_index,
-           "Index the named tokens anew from the chain; find out what changed the named rows.", "index-differs"),
+           "Index the named tokens anew from the chain; find out what changed the named rows.", "index"),
     _check("database_matches_index", "reconciliation", "Are the application's records equal to the index?",
            reconciliation.judge_database, "Find the operations that explain the named differences; correct the records by the runbook.",
-           "records-differ"),
+           "database"),
     _check("no_unsafe_in_flight", "in_flight", "Could starting the workers send anything twice?", in_flight.judge_unsafe,
-           "Settle the named requests by hand (mark as landed or cancelled) before any worker with a signing key starts.", "double-send"),
+           "Settle the named requests by hand (mark as landed or cancelled) before any worker with a signing key starts.", "in-flight"),
 )

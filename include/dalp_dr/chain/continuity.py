@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from dalp_dr.chain.rpc import Ask, NoAnswer, asked, block, block_hash, block_hashes, quantity, result
 from dalp_dr.database.rows import Rows, integer, required
@@ -12,6 +13,7 @@ from dalp_dr.errors import FactError
 from dalp_dr.model.check import CheckResult, expect, failed, inconclusive
 from dalp_dr.model.plan import DrillPlan
 
+T = TypeVar("T")
 ALL_BLOCKS, NEWEST_BLOCKS, SAMPLED_BLOCKS = 2_000, 100, 900
 
 
@@ -110,16 +112,21 @@ def _chosen(numbers: set[int], seed: str) -> list[int]:
 
 def _node(name: str, ask: Ask, number: int) -> Node:
     answers = asked(ask, [("eth_chainId", []), block(0), ("eth_blockNumber", []), block(number)])
-    found, errors = [], []
-    for answer, read in zip(answers, (lambda a: quantity(result(a)), block_hash, lambda a: quantity(result(a)), block_hash), strict=True):
+    errors: list[str] = []
+
+    def told(answer: Mapping[str, Any], read: Callable[[Mapping[str, Any]], T]) -> T | None:
         try:
-            found.append(read(answer))
+            return read(answer)
         except NoAnswer as error:
-            found.append(None)
             errors.append(str(error))
-    chain_id, genesis, head, digest = found
-    return Node(name, chain_id if isinstance(chain_id, int) else None, genesis if isinstance(genesis, str) else None,
-                head if isinstance(head, int) else None, digest if isinstance(digest, str) else None, None, tuple(errors))
+            return None
+
+    return Node(name, told(answers[0], _number), told(answers[1], block_hash), told(answers[2], _number), told(answers[3], block_hash),
+                None, tuple(errors))
+
+
+def _number(answer: Mapping[str, Any]) -> int:
+    return quantity(result(answer))
 
 
 def _fork(name: str, ask: Ask, stored: Mapping[int, str], common: list[int], first: int) -> Fork:

@@ -6,7 +6,7 @@ After a recovery the chain is ahead of the database. The question is whether sta
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dalp_dr.chain import token
@@ -59,7 +59,8 @@ class InFlight:
     """Requests that are open or completed, and what happened on the chain since the recovery point.
 
     `since_block`: first block that was searched; `head` the last, None when no node answered. `signers`: who sent the known
-    transactions, with the next nonce of each.
+    transactions, with the next nonce of each. `operations_lost`, `operations_doubtful`, `value_lost` (smallest units over all tokens,
+    decimal string): the loss in business terms.
     """
 
     checkpoint_number: int
@@ -69,6 +70,9 @@ class InFlight:
     requests: tuple[RequestState, ...]
     lost: tuple[LostOperation, ...]
     errors: tuple[str, ...]
+    operations_lost: int = 0
+    operations_doubtful: int = 0
+    value_lost: str = "0"
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,9 @@ def facts_from(plan: DrillPlan, requests: Rows, checkpoint: Rows, nodes: Mapping
     signers = _signers({f.sender for f in found.values() if f.sender}, nodes, errors)
     used: set[str] = set()
     states = tuple(_state(r, found, lost, used) for r in kept)
-    return InFlight(number, since, head, signers, states, tuple(lost), tuple(errors))
+    facts = InFlight(number, since, head, signers, states, tuple(lost), tuple(errors))
+    return replace(facts, operations_lost=len({o.tx_hash for o in lost}), operations_doubtful=len(census(facts).doubtful),
+                   value_lost=str(sum(int(o.value) for o in lost)))
 
 
 class _Found:
@@ -212,9 +218,8 @@ def judge_unsafe(facts: InFlight, plan: DrillPlan) -> CheckResult:
     expected = "no request that could be sent twice, none completed without its transaction"
     counted = census(facts)
     wrong = [*_double(facts, counted), *counted.contradictions]
-    values = sum(int(o.value) for o in facts.lost)
     seen = (f"{len(counted.landed)} landed, {len(counted.never_sent)} never sent, {len(counted.doubtful)} doubtful, "
-            f"{len(counted.double_send)} could be sent twice; {len(facts.lost)} operations ({values} units) since block "
+            f"{len(counted.double_send)} could be sent twice; {facts.operations_lost} operations ({facts.value_lost} units) since block "
             f"{facts.since_block} unknown to the restored state")
     if wrong:
         return failed(expected, seen, wrong)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any
 
 from dalp_dr.database.rows import Rows, integer, one, required, text
-from dalp_dr.errors import FactError
 from dalp_dr.model.check import CheckResult, expect, failed, inconclusive
 from dalp_dr.model.plan import DrillPlan
 
@@ -34,15 +31,6 @@ class DatabaseIntegrity:
     tables: dict[str, int]
     invalid_indexes: tuple[str, ...]
     unvalidated_constraints: tuple[str, ...]
-
-
-def output_rows(output: str) -> list[dict[str, Any]]:
-    """The lines that integrity.sql printed, one JSON object each. Raises FactError when a line is none."""
-    try:
-        rows = [json.loads(line) for line in output.splitlines() if line.strip()]
-    except ValueError as error:
-        raise FactError(f"integrity.sql: a line is not JSON ({error}).", "Run it by psql with -q -A -t.") from error
-    return rows
 
 
 def facts_from(plan: DrillPlan, settings: Rows, integrity: Rows, inventory: Rows) -> DatabaseIntegrity:

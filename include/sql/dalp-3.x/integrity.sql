@@ -1,5 +1,5 @@
--- Checks every heap and every B-tree index, with all rows against their index entries. A script of several statements, run by
--- psql as superuser with -q -A -t; prints one JSON object a line: {"kind", "relation", "finding"}, finding null where all is well.
+-- Checks every heap and every B-tree index, with all rows against their index entries. A row a relation and finding; finding is null
+-- where all is well. Creates amcheck and two temporary functions, which may be rolled back; superuser.
 create extension if not exists amcheck;
 create function pg_temp.heap_findings(relation regclass) returns setof text language plpgsql as $$
 begin
@@ -14,11 +14,11 @@ begin
 exception when others then
     return next format('%s (%s)', sqlerrm, sqlstate);
 end $$;
-select json_build_object('kind', 'heap', 'relation', c.oid::regclass::text, 'finding', f)
+select 'heap' as kind, c.oid::regclass::text as relation, f as finding
 from pg_class c left join lateral pg_temp.heap_findings(c.oid::regclass) f on true
 where c.relkind in ('r', 't', 'm') and c.relpersistence <> 't'
 union all
-select json_build_object('kind', 'index', 'relation', c.oid::regclass::text, 'finding', f)
+select 'index', c.oid::regclass::text, f
 from pg_class c
 join pg_am a on a.oid = c.relam
 join pg_index i on i.indexrelid = c.oid
