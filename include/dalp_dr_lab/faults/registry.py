@@ -16,6 +16,7 @@ from dalp_dr_lab.faults import (
     object_storage,
     record,
     recovery_points,
+    requests,
 )
 from dalp_dr_lab.faults.fault import Fault
 from dalp_dr_lab.faults.record import Active
@@ -23,7 +24,15 @@ from dalp_dr_lab.lab import Lab
 from dalp_dr_lab.miniature import backup, deploy, traffic
 from dalp_dr_lab.progress import step
 
-MODULES = (configuration, database, kubernetes_resources, object_storage, chain, isolation)  # in this order they break
+MODULES = (
+    configuration,
+    database,
+    requests,
+    kubernetes_resources,
+    object_storage,
+    chain,
+    isolation,
+)  # in this order they break
 FAULTS: dict[str, Fault] = {fault.name: fault for module in MODULES for fault in module.FAULTS}
 
 

@@ -18,23 +18,23 @@ LABELS = {"kots.io/app-slug": "settlemint-dalp", "app.kubernetes.io/managed-by":
 CERTIFICATE_DAYS = 90
 
 
-def secret(
-    namespace: str, name: str, data: dict[str, str], *, labelled: bool = True, kind: str = "Opaque"
-) -> dict[str, Any]:
-    """One Secret object."""
-    labels = LABELS if labelled else {"controller.cert-manager.io/fao": "true"}
+def secret(namespace: str, name: str, data: dict[str, str], *, kind: str = "Opaque") -> dict[str, Any]:
+    """One Secret object with the platform's label."""
     encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
-    metadata = {"name": name, "namespace": namespace, "labels": labels}
+    metadata = {"name": name, "namespace": namespace, "labels": LABELS}
     return {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": metadata, "data": encoded}
 
 
-def all_of(lab: Lab, installation: Installation, hosts: list[str]) -> list[dict[str, Any]]:
-    """Every Secret that must exist before the charts are applied.
+def tls(hosts: list[str], days: int) -> dict[str, Any]:
+    """The Secret of a self-signed certificate; not labelled, as a certificate controller's are not: no backup has it."""
+    certificate, key = self_signed(hosts, days)
+    made = secret("dalp", "dalp-tls", {"tls.crt": certificate, "tls.key": key}, kind="kubernetes.io/tls")
+    return {**made, "metadata": {**made["metadata"], "labels": {"controller.cert-manager.io/fao": "true"}}}
 
-    `dalp-tls` is not labelled, as a certificate controller's Secrets are not: no backup by label has it.
-    """
+
+def all_of(lab: Lab, installation: Installation) -> list[dict[str, Any]]:
+    """Every Secret that must exist before the charts are applied."""
     archive, documents = lab.identities["archive"], lab.identities["documents"]
-    certificate, key = self_signed(hosts, CERTIFICATE_DAYS)
     reader = {"username": "dalp_reader", "password": installation.database_reader_password}
     return [
         secret("dalp", "dalp-archive-write", {
@@ -49,7 +49,6 @@ def all_of(lab: Lab, installation: Installation, hosts: list[str]) -> list[dict[
         secret("dalp", "dalp-object-storage", {
             "ACCESS_KEY_ID": documents.access_key, "SECRET_ACCESS_KEY": documents.secret_key}),
         secret("dalp", "dalp-dapi", {"SESSION_SECRET": installation.session_secret}),
-        secret("dalp", "dalp-tls", {"tls.crt": certificate, "tls.key": key}, labelled=False, kind="kubernetes.io/tls"),
         secret("dalp-support", "support-files", {"ACCESS_TOKEN": installation.support_token}),
         secret("dalp-support", "support-redis", {"REDIS_PASSWORD": installation.redis_password}),
     ]  # fmt: skip

@@ -45,7 +45,10 @@ def up(lab: Lab) -> None:
         facts = contracts.ensure(lab)
     with step("namespaces, credentials, releases"):
         lab.kubectl("apply", "--server-side", "--filename=-", input=json.dumps(_namespaces()))
-        release_store.apply(lab, credentials.all_of(lab, facts, list(HOSTS.values())), "external-secrets")
+        release_store.apply(lab, credentials.all_of(lab, facts), "external-secrets")
+        if not lab.kubectl("-n", "dalp", "get", "secret", "dalp-tls", "--ignore-not-found", "-o", "name"):
+            certificate = credentials.tls(list(HOSTS.values()), credentials.CERTIFICATE_DAYS)
+            release_store.apply(lab, [certificate], "cert-manager")
         lab.kubectl("apply", "--server-side", "--filename=-", input=OUTSIDE.read_text())
         configuration.commit(lab, values(lab, facts), "Install the platform")
         for name in release_store.RELEASES:
@@ -153,7 +156,8 @@ def down(lab: Lab) -> None:
         remove(lab)
     for folder in (configuration.repository(lab), configuration.working_copy(lab)):
         shutil.rmtree(folder, ignore_errors=True)
-    for path in (installation.path(lab), lab.folder / "miniature-telemetry.json"):
+    leftovers = ("miniature-telemetry.json", "faults.json")
+    for path in (installation.path(lab), lab.rpc_target_file("secondary"), *(lab.folder / name for name in leftovers)):
         path.unlink(missing_ok=True)
 
 

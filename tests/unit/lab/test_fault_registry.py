@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from dalp_dr import catalogue
 from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.faults import database, isolation, record, registry
 
@@ -19,6 +20,18 @@ def test_every_fault_says_what_it_does_and_what_it_must_cause() -> None:
         assert fault.sentence.endswith(".")
         assert fault.checks, name
         assert fault.outcome in ("FIX", "refused"), name
+
+
+def test_every_fault_names_checks_that_exist() -> None:
+    known = {check.id for check in catalogue.CHECKS}
+    for name, fault in registry.FAULTS.items():
+        assert set(fault.checks) <= known, name
+
+
+def test_a_fault_is_refused_when_and_only_when_one_of_its_checks_refuses() -> None:
+    refusing = {check.id for check in catalogue.CHECKS if check.refuses}
+    for name, fault in registry.FAULTS.items():
+        assert (fault.outcome == "refused") == bool(refusing & set(fault.checks)), name
 
 
 def test_names_are_unique() -> None:
