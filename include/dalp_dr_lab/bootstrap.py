@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -19,6 +20,18 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path[0] = str(Path(__file__).resolve().parents[1])
+KEPT = (
+    "HOME",
+    "PATH",
+    "DALP_",
+    "LAB_",
+    "CLUSTER_",
+    "DEBIAN_",
+    "PIP_",
+    "UV_",
+    "GO",
+    "npm_config_",
+)  # what sudo hands on
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 
@@ -45,6 +58,9 @@ def main(words: Sequence[str]) -> int:
             return 2
     except LabError as error:
         print(f"set-up: {error.diagnostics()}", file=sys.stderr)
+        return 1
+    except PermissionError as error:
+        print(f"set-up: {error.filename} belongs to somebody else; give it to yourself with chown.", file=sys.stderr)
         return 1
     return 0
 
@@ -95,7 +111,11 @@ def _setup(fast: bool) -> int:
             )
             for phase in todo:
                 say(f"          {phase.title} (about {phase.seconds} s)")
-        phases.Runner(todo, phases.logs()).run()
+        try:
+            phases.Runner(todo, phases.logs()).run()
+        finally:
+            if todo:
+                _give_back(state.caches())
     say(f"{time.monotonic() - begin:7.1f} s  set-up complete")
     return 0
 
@@ -111,10 +131,21 @@ def _minutes(todo: Sequence[object]) -> str:
 def _again_as_root() -> int:
     if not shutil.which("sudo"):
         return _check()
-    kept = [
-        f"{name}={value}" for name, value in os.environ.items() if name in ("HOME", "PATH") or name.startswith("DALP_")
-    ]
+    silent = subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False)
+    if silent.returncode and not sys.stdin.isatty():
+        print(
+            "set-up: The lab needs root, and sudo asks for a password that nobody can type here; run it as root.",
+            file=sys.stderr,
+        )
+        return 1
+    kept = [f"{name}={value}" for name, value in os.environ.items() if name.startswith(KEPT)]
     os.execvp("sudo", ["sudo", "-E", "env", *kept, sys.executable, *sys.argv])
+
+
+def _give_back(folder: Path) -> None:
+    """After sudo, let the person who called it own what was made below their home."""
+    if owner := os.environ.get("SUDO_UID"):
+        subprocess.run(["chown", "-R", f"{owner}:{os.environ['SUDO_GID']}", str(folder)], check=False)
 
 
 if __name__ == "__main__":

@@ -22,13 +22,15 @@ READY_SECONDS = 30.0
 WEED_MEMORY = "256MiB"  # a soft limit: it collects its garbage instead of growing
 RPC_ROLES = ("primary", "secondary")
 NAMES = ("weed", "anvil", *(f"rpc-{role}" for role in RPC_ROLES))
-GRANTS = {  # identity: [(actions, bucket)]
+GRANTS: dict[str, list[tuple[tuple[str, ...], str]]] = {  # identity: [(actions, bucket)]
     "velero": [(("Read", "Write", "List", "Tagging"), BUCKETS["backups"])],
     "archive": [(("Read", "Write", "List", "Tagging"), BUCKETS["wal"])],
     "backup-reader": [(("Read", "List"), BUCKETS["backups"]), (("Read", "List"), BUCKETS["wal"])],
     "documents": [(("Read", "Write", "List", "Tagging"), BUCKETS["documents"])],
     "documents-reader": [(("Read", "List"), BUCKETS["documents"])],
-    "evidence": [(("Read", "Write", "List", "Tagging", "PutObjectRetention", "GetObjectRetention"), BUCKETS["evidence"])],
+    "evidence": [
+        (("Read", "Write", "List", "Tagging", "PutObjectRetention", "GetObjectRetention"), BUCKETS["evidence"])
+    ],
 }
 
 

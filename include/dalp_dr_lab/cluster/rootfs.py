@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from dalp_dr_lab.cluster import build
@@ -173,7 +173,9 @@ def _recipes(cluster: Cluster) -> list[tuple[list[Path | Files], list[Image], st
     digests = {program.name: program.digest for program in build.OPERATOR_PROGRAMS}
     texts = {str(CERTIFICATES): CERTIFICATES.read_text(), "/etc/passwd": USERS}
 
-    def small(*open_folders: str, links: dict[str, str] | None = None, **wanted: str) -> list[Path | Files]:
+    def small(
+        wanted: Mapping[str, str], *open_folders: str, links: Mapping[str, str] | None = None
+    ) -> list[Path | Files]:
         paths = {path: programs / name for name, path in wanted.items()}
         return [Files(programs=paths, texts=texts, links=links or {}, open_folders=("/tmp", *open_folders))]
 
@@ -190,17 +192,17 @@ def _recipes(cluster: Cluster) -> list[tuple[list[Path | Files], list[Image], st
     return [
         (pause, [Image(PAUSE, command=["/pause"])], build.sources_digest()),
         (
-            small("/scratch", **velero),
+            small(velero, "/scratch"),
             [Image("docker.io/local/velero:v1.18.3", user=nobody)],
             json.dumps([digests[name] for name in velero]),
         ),
         (
-            small(links={"/manager": "operator/manager_amd64"}, manager="/operator/manager_amd64"),
+            small({"manager": "/operator/manager_amd64"}, links={"/manager": "operator/manager_amd64"}),
             [Image("docker.io/local/cnpg:1.30.0", entrypoint=["/manager"], user=nobody)],
             manager,
         ),
         (
-            small(**{"plugin-barman-cloud": "/manager"}),
+            small({"plugin-barman-cloud": "/manager"}),
             [Image("docker.io/local/barman-plugin:0.14.0", entrypoint=["/manager"], user=nobody)],
             plugin,
         ),

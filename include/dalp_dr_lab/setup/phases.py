@@ -74,41 +74,87 @@ def _miniature_image() -> None:
         raise LabError("The image of the miniature DALP was not made; the reason is above. Run `make setup` again.")
 
 
-PHASES = (
-    Phase("packages", "Debian packages", 30, lambda: bool(packages.missing()), packages.install),
-    Phase("go", "the Go toolchain", 20, lambda: _compiles() and not tools.find_go(), tools.get_go),
-    Phase(
-        *("kubernetes", "compile Kubernetes, etcd and CoreDNS", 300),
-        *(lambda: not build.cluster_is_built(CLUSTER), lambda: build.build_cluster(CLUSTER, _go()), ("go",), True),
-    ),
-    Phase(
-        *("operators", "compile Velero, CloudNativePG and the Barman Cloud plugin", 360),
-        *(lambda: not _operators_built(), _operators, ("go",), True),
-    ),
-    Phase("environment", "Python packages", 90, lambda: not environment.is_ready(), environment.make),
-    Phase("tools", "anvil, helm, kubectl", 10, lambda: not (tools.has_anvil() and tools.has_helm()), _tools),
-    Phase(
-        *("rootfs", "Debian root file systems with PostgreSQL 17", 80),
-        *(lambda: not rootfs.are_made(CLUSTER), _root_file_systems, ("packages",)),
-    ),
-    Phase(
-        *("miniature", "image of the miniature DALP", 40),
-        *(lambda: not MINIATURE_IMAGE.exists(), _miniature_image, ("environment", "rootfs")),
-    ),
-    Phase(
-        *("images", "images of the operators and of PostgreSQL", 15),
-        *(lambda: not rootfs.images_are_made(CLUSTER), _images, ("kubernetes", "operators", "rootfs")),
-    ),
-)
-FAST = ("environment",)
-
-
 def _compiles() -> bool:
     return not build.cluster_is_built(CLUSTER) or not _operators_built()
 
 
 def _operators_built() -> bool:
     return not build.missing_operators(CLUSTER) and build.manifests_are_kept(CLUSTER)
+
+
+PHASES = (
+    Phase(
+        name="packages",
+        title="Debian packages",
+        seconds=30,
+        needed=lambda: bool(packages.missing()),
+        run=packages.install,
+    ),
+    Phase(
+        name="go",
+        title="the Go toolchain",
+        seconds=20,
+        needed=lambda: _compiles() and not tools.find_go(),
+        run=tools.get_go,
+    ),
+    Phase(
+        name="kubernetes",
+        title="compile Kubernetes, etcd and CoreDNS",
+        seconds=300,
+        needed=lambda: not build.cluster_is_built(CLUSTER),
+        run=lambda: build.build_cluster(CLUSTER, _go()),
+        after=("go",),
+        builds=True,
+    ),
+    Phase(
+        name="operators",
+        title="compile Velero, CloudNativePG and the Barman Cloud plugin",
+        seconds=360,
+        needed=lambda: not _operators_built(),
+        run=_operators,
+        after=("go",),
+        builds=True,
+    ),
+    Phase(
+        name="environment",
+        title="Python packages",
+        seconds=90,
+        needed=lambda: not environment.is_ready(),
+        run=environment.make,
+    ),
+    Phase(
+        name="tools",
+        title="anvil, helm, kubectl",
+        seconds=10,
+        needed=lambda: not (tools.has_anvil() and tools.has_helm()),
+        run=_tools,
+    ),
+    Phase(
+        name="rootfs",
+        title="Debian root file systems with PostgreSQL 17",
+        seconds=80,
+        needed=lambda: not rootfs.are_made(CLUSTER),
+        run=_root_file_systems,
+        after=("packages",),
+    ),
+    Phase(
+        name="miniature",
+        title="image of the miniature DALP",
+        seconds=40,
+        needed=lambda: not MINIATURE_IMAGE.exists(),
+        run=_miniature_image,
+        after=("environment", "rootfs"),
+    ),
+    Phase(
+        name="images",
+        title="images of the operators and of PostgreSQL",
+        seconds=15,
+        needed=lambda: not rootfs.images_are_made(CLUSTER),
+        run=_images,
+        after=("kubernetes", "operators", "rootfs"),
+    ),
+)
+FAST = ("environment",)
 
 
 def lanes(phases: Sequence[Phase]) -> tuple[list[Phase], list[Phase]]:
