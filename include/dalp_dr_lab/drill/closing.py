@@ -40,7 +40,8 @@ def table(found: Mapping[str, Any], places: Places) -> list[str]:
     outcome = "" if found.get("outcome") in (None, "normal") else f", {found['outcome']}"
     lines = ["", f"Decision   {found.get('decision', 'none')}   (verdict {found.get('verdict', 'none')}{outcome})"]
     lines.append(f"Drill      {found.get('drill_id')}, run {found.get('run_id')} of {found.get('dag_id')}")
-    lines += ["", *times(found)]
+    if found.get("targets"):
+        lines += ["", *times(found)]
     if phases := found.get("phases"):
         lines += ["", "Phases     " + ", ".join(f"{one['name']} {_seconds(one.get('seconds'))}" for one in phases)]
     if reasons := found.get("reasons"):
@@ -49,7 +50,7 @@ def table(found: Mapping[str, Any], places: Places) -> list[str]:
 
 
 def times(found: Mapping[str, Any]) -> list[str]:
-    """RTO, RTT and RPO, each beside its target and whether it was met; a refused drill has no targets."""
+    """RTO, RTT and RPO, each beside its target and whether it was met."""
     targets, by_surface = found.get("targets") or {}, found.get("rpo_by_surface") or {}
     rpo = targets.get("rpo_seconds") or {}
     rows = [(name.upper(), found.get(f"{name}_seconds"), targets.get(f"{name}_seconds")) for name in ("rto", "rtt")]

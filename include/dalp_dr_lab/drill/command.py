@@ -102,7 +102,7 @@ class Command:
 
     def _close(self, watch: Watch) -> int:
         found = closing.summary(watch.drill)
-        verified = found is not None and self._verify(watch.drill / "bundle")
+        verified = (watch.drill / "bundle").is_dir() and self._verify(watch.drill / "bundle")
         users = self.lab.folder / "airflow" / "users.json"
         places = closing.Places(watch.drill, watch.api.url, tuple(ROLES), users, self.stopwatch.seconds)
         if found is None:

@@ -21,6 +21,7 @@ _NOISE = (
     "Deferring",
     "Done. Returned",
     "Worker startup",
+    "AWS Connection",
 )
 
 
