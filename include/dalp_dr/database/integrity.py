@@ -20,7 +20,7 @@ class Damage:
 
 @dataclass(frozen=True)
 class DatabaseIntegrity:
-    """What was checked and what is wrong. `tables`: qualified name -> exact number of rows."""
+    """What was checked and what is wrong. `tables`: qualified name -> exact number of rows; `uncounted`: why not."""
 
     server_version: str
     data_checksums: str
@@ -29,6 +29,7 @@ class DatabaseIntegrity:
     indexes_checked: int
     damage: tuple[Damage, ...]
     tables: dict[str, int]
+    uncounted: dict[str, str]
     invalid_indexes: tuple[str, ...]
     unvalidated_constraints: tuple[str, ...]
 
@@ -43,7 +44,8 @@ def facts_from(plan: DrillPlan, settings: Rows, integrity: Rows, inventory: Rows
         server_version=required(setting, "server_version"), data_checksums=required(setting, "data_checksums"),
         checksum_failures=int(failures) if failures is not None else None,
         heaps_checked=sum(kind == "heap" for kind, _ in checked), indexes_checked=sum(kind == "index" for kind, _ in checked),
-        damage=tuple(damage), tables={required(r, "name"): integer(r, "rows") for r in inventory if required(r, "kind") == "table"},
+        damage=tuple(damage), tables={required(r, "name"): integer(r, "rows") for r in inventory if required(r, "kind") == "table" and not text(r, "error")},
+        uncounted={required(r, "name"): error for r in inventory if required(r, "kind") == "table" and (error := text(r, "error"))},
         invalid_indexes=tuple(required(r, "name") for r in inventory if required(r, "kind") == "invalid_index"),
         unvalidated_constraints=tuple(required(r, "name") for r in inventory if required(r, "kind") == "unvalidated_constraint"))
 
@@ -55,6 +57,7 @@ def judge_integrity(facts: DatabaseIntegrity, plan: DrillPlan) -> CheckResult:
     """
     expected = "no damage in any heap or index, no invalid index, no failed page checksum, data checksums on"
     findings = [f"{d.kind} {d.relation}: {d.finding}" for d in facts.damage]
+    findings += [f"table {name} could not be read: {error}" for name, error in facts.uncounted.items()]
     findings += [f"index {name} is invalid" for name in facts.invalid_indexes]
     findings += [f"{facts.checksum_failures} page checksum failures"] if facts.checksum_failures else []
     seen = f"{facts.heaps_checked} heaps and {facts.indexes_checked} indexes checked, data checksums {facts.data_checksums}"
@@ -70,7 +73,7 @@ def judge_integrity(facts: DatabaseIntegrity, plan: DrillPlan) -> CheckResult:
 def judge_tables(facts: DatabaseIntegrity, plan: DrillPlan) -> CheckResult:
     """Every required table exists; names without a schema are in `public`."""
     required_tables = plan.environment.database.required_tables
-    missing = [name for name in required_tables if (name if "." in name else f"public.{name}") not in facts.tables]
+    missing = [name for name in required_tables if (name if "." in name else f"public.{name}") not in {**facts.tables, **facts.uncounted}]
     expected = f"the {len(required_tables)} required tables"
     if not required_tables:
         return expect(bool(facts.tables), "at least one table", f"{len(facts.tables)} tables")
