@@ -54,7 +54,9 @@ class OpenReason:
 
 @dataclass(frozen=True)
 class Standing:
-    """What may be said today. `claim` is the last one earned; it may be published only while `withdrawn_because` is empty."""
+    """What may be said today. `claim` is the last one earned; it may be published only while `withdrawn_because`
+    is empty.
+    """
 
     claim: Claim | None
     withdrawn_because: tuple[str, ...]
@@ -66,8 +68,9 @@ class Standing:
         return self.claim is not None and not self.withdrawn_because
 
 
-def standing(history: Iterable[Verification], now: datetime, environment: Environment | None = None,
-             version: str | None = None) -> Standing:
+def standing(
+    history: Iterable[Verification], now: datetime, environment: Environment | None = None, version: str | None = None
+) -> Standing:
     """What the verified drills of one environment allow today, oldest to newest by the time they were asked for.
 
     `environment` and `version` are today's; without them a change since the drill cannot be seen, and that is said.
@@ -118,11 +121,17 @@ def _claim(drill: Verification) -> Claim:
     facts: Mapping[str, Any] = (timing.facts or {}) if timing else {}
     earned = drill.sign_off.signed_at
     return Claim(
-        environment=dossier.plan.environment.name, drill_id=dossier.plan.drill_id, bundle_sha256=drill.bundle_sha256,
-        scope=tuple(s.value for s in dossier.plan.surfaces), targets=dossier.plan.environment.targets.model_dump(mode="json"),
+        environment=dossier.plan.environment.name,
+        drill_id=dossier.plan.drill_id,
+        bundle_sha256=drill.bundle_sha256,
+        scope=tuple(s.value for s in dossier.plan.surfaces),
+        targets=dossier.plan.environment.targets.model_dump(mode="json"),
         achieved={name: facts.get(name) for name in ("rto_seconds", "rtt_seconds", "rpo_seconds", "rpo_by_surface")},
-        fingerprints=fingerprints(dossier), signed_by=drill.sign_off.signer, earned_at=earned,
-        expires_at=(utc(earned) + timedelta(days=VALID_DAYS)).isoformat().replace("+00:00", "Z"))
+        fingerprints=fingerprints(dossier),
+        signed_by=drill.sign_off.signer,
+        earned_at=earned,
+        expires_at=(utc(earned) + timedelta(days=VALID_DAYS)).isoformat().replace("+00:00", "Z"),
+    )
 
 
 def fingerprints(dossier: Dossier) -> dict[str, str | None]:
@@ -130,8 +139,11 @@ def fingerprints(dossier: Dossier) -> dict[str, str | None]:
     switch, provenance = dossier.record(ROUTE_SWITCH), dossier.record("provenance")
     facts: Mapping[str, Any] = (provenance.facts or {}) if provenance else {}
     procedure = (switch.facts or {}).get("procedure_sha256") if switch else None
-    return {**of_environment(dossier.plan.environment), "route_switch_procedure": procedure,
-            "version": str(facts["commit"]) if facts.get("commit") else None}
+    return {
+        **of_environment(dossier.plan.environment),
+        "route_switch_procedure": procedure,
+        "version": str(facts["commit"]) if facts.get("commit") else None,
+    }
 
 
 def of_environment(environment: Environment) -> dict[str, str | None]:
@@ -139,14 +151,25 @@ def of_environment(environment: Environment) -> dict[str, str | None]:
     whole = environment.model_dump(mode="json")
     database, source = whole["database"], whole["source"]
     parts: dict[str, Any] = {
-        "backup_location": [source["backup_location"], source["backup_bucket"], source["backup_prefix"],
-                            [[n["name"], n["schedule"]] for n in source["namespaces"]]],
-        "database_restore_path": [database[k] for k in ("cluster", "archive_bucket", "archive_prefix", "server_name", "image")],
+        "backup_location": [
+            source["backup_location"],
+            source["backup_bucket"],
+            source["backup_prefix"],
+            [[n["name"], n["schedule"]] for n in source["namespaces"]],
+        ],
+        "database_restore_path": [
+            database[k] for k in ("cluster", "archive_bucket", "archive_prefix", "server_name", "image")
+        ],
         "object_storage": whole["object_storage"],
-        "infrastructure": [whole["cluster"], whole["profile"], whole["chain"]["chain_id"],
-                           [[s["name"], s["workload"]] for s in whole["services"]]],
+        "infrastructure": [
+            whole["cluster"],
+            whole["profile"],
+            whole["chain"]["chain_id"],
+            [[s["name"], s["workload"]] for s in whole["services"]],
+        ],
         "staffing": [whole["accountable_team"], sorted(o["user"] for o in whole["owners"])],
-        "targets": whole["targets"]}
+        "targets": whole["targets"],
+    }
     return {name: canonical.sha256(canonical.dumps(part)) for name, part in parts.items()}
 
 
@@ -154,8 +177,12 @@ def _changes(claim: Claim, environment: Environment | None, version: str | None)
     today: dict[str, str | None] = dict(of_environment(environment)) if environment else {}
     if version is not None:
         today["version"] = version
-    return [f"{name.replace('_', ' ')} changed since {claim.drill_id}: {str(claim.fingerprints.get(name))[:12]} then, "
-            f"{str(digest)[:12]} today" for name, digest in today.items() if claim.fingerprints.get(name) != digest]
+    return [
+        f"{name.replace('_', ' ')} changed since {claim.drill_id}: {str(claim.fingerprints.get(name))[:12]} then, "
+        f"{str(digest)[:12]} today"
+        for name, digest in today.items()
+        if claim.fingerprints.get(name) != digest
+    ]
 
 
 def open_reasons(drills: Iterable[Verification]) -> tuple[OpenReason, ...]:
@@ -170,5 +197,7 @@ def open_reasons(drills: Iterable[Verification]) -> tuple[OpenReason, ...]:
                 found.pop(key, None)
             elif outcome.ran or key not in found:
                 first = found[key].since_drill if key in found else str(drill.drill_id)
-                found[key] = OpenReason(*key, outcome.result.verdict.value, first, outcome.check.next_step, outcome.check.runbook)
+                found[key] = OpenReason(
+                    *key, outcome.result.verdict.value, first, outcome.check.next_step, outcome.check.runbook
+                )
     return tuple(found.values())

@@ -14,8 +14,14 @@ from dalp_dr.model.plan import DrillPlan
 from dalp_dr.model.record import Record, RecordKind
 
 SEED_ROWS = (  # the table "restore evidence to keep" of the seed page, in its order
-    "Backup name and creation time", "Restore target timestamp", "Database checkpoint or WAL end",
-    "Restored namespace inventory", "Object version check", "Application health checks", "Reconciliation result")
+    "Backup name and creation time",
+    "Restore target timestamp",
+    "Database checkpoint or WAL end",
+    "Restored namespace inventory",
+    "Object version check",
+    "Application health checks",
+    "Reconciliation result",
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,9 @@ class Dossier:
 
     def attempts(self, kind: str, subject: str) -> tuple[Record, ...]:
         """Every attempt at one record, oldest first."""
-        return tuple(sorted((r for r in self.records if (r.kind, r.subject) == (kind, subject)), key=lambda r: r.attempt))
+        return tuple(
+            sorted((r for r in self.records if (r.kind, r.subject) == (kind, subject)), key=lambda r: r.attempt)
+        )
 
     @cached_property
     def _outcomes(self) -> tuple[Outcome, ...]:
@@ -114,7 +122,7 @@ class Dossier:
             return inconclusive(f"facts of kind {check.kind}", f"the facts do not decode: {error}")
         try:
             return check.judge(decoded[record.name], self.plan)
-        except Exception as error:  # noqa: BLE001 - whatever a check raises, its answer is "not known", and says why
+        except Exception as error:
             return inconclusive("a judgement", f"the check itself failed: {type(error).__name__}: {error}")
 
     def seed_rows(self) -> tuple[SeedRow, ...]:
@@ -146,5 +154,7 @@ class Dossier:
     def reached(self, stage: Stage) -> bool:
         """True when a record with facts exists from this stage or a later one."""
         order = list(Stage)
-        later = {kind.name for kind in self.known_kinds.values() if order.index(Stage(kind.stage)) >= order.index(stage)}
+        later = {
+            kind.name for kind in self.known_kinds.values() if order.index(Stage(kind.stage)) >= order.index(stage)
+        }
         return any(r.kind in later and r.facts is not None for r in self.records)

@@ -1,13 +1,14 @@
 """Impossible orders of time in a drill's plan and records; evidence that contains one is not believed.
 
-Clocks differ: times of a plan come from the worker, the object store, Velero and Git. CLOCK_TOLERANCE_SECONDS of skew are
-allowed between two clocks; more is an impossible order.
+Clocks differ: times of a plan come from the worker, the object store, Velero and Git. CLOCK_TOLERANCE_SECONDS of skew
+are allowed between two clocks; more is an impossible order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from dalp_dr.dossier import Dossier
 from dalp_dr.model.plan import DrillPlan, utc
@@ -28,7 +29,7 @@ def _orders(dossier: Dossier) -> Iterator[tuple[str, str, str, str]]:
         yield "the drill was asked for", f"record {record.name}", plan.asked_at, record.recorded_at
     for key in dossier.newest:
         attempts = dossier.attempts(*key)
-        for before, after in zip(attempts, attempts[1:], strict=False):
+        for before, after in pairwise(attempts):
             yield f"record {before.name}", f"record {after.name}", before.recorded_at, after.recorded_at
     timing = dossier.record("timing")
     for phase in (timing.facts or {}).get("phases") or () if timing else ():

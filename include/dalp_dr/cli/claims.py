@@ -14,15 +14,24 @@ from dalp_dr.cli import places
 from dalp_dr.cli.verify import check
 from dalp_dr.evidence.verify import Verification
 from dalp_dr.model import environment_file
-from dalp_dr.report.text import seconds, visible
+from dalp_dr.text import seconds, visible
 
 
 def add_to(commands: Any) -> None:
-    command = commands.add_parser("claims", help="what RTO and RPO may be published today",
-                                  description="Exit code 0: a claim may be published; 1: none may; 2: usage or unreadable input.")
-    command.add_argument("--drills", type=Path, metavar="DIR", help="folder of drills (default: drills/ of the project's state)")
-    command.add_argument("--environment", type=Path, metavar="FILE", help="today's environment file, to see what changed")
-    command.add_argument("--version", metavar="COMMIT", help="today's commit of this project, to see whether it changed")
+    command = commands.add_parser(
+        "claims",
+        help="what RTO and RPO may be published today",
+        description="Exit code 0: a claim may be published; 1: none may; 2: usage or unreadable input.",
+    )
+    command.add_argument(
+        "--drills", type=Path, metavar="DIR", help="folder of drills (default: drills/ of the project's state)"
+    )
+    command.add_argument(
+        "--environment", type=Path, metavar="FILE", help="today's environment file, to see what changed"
+    )
+    command.add_argument(
+        "--version", metavar="COMMIT", help="today's commit of this project, to see whether it changed"
+    )
     command.add_argument("--key", type=Path, action="append", metavar="FILE", help="public key of the environment")
     command.add_argument("--ledger", type=Path, metavar="DIR", help="folder of the ledger; every drill must be in it")
     command.set_defaults(run=run)
@@ -31,8 +40,11 @@ def add_to(commands: Any) -> None:
 def run(chosen: argparse.Namespace) -> int:
     environment = environment_file.read(chosen.environment) if chosen.environment else None
     keys = places.public_keys(chosen.key)
-    folders = sorted(p.parent for p in (chosen.drills or places.state() / "drills").glob("*/bundle/manifest.json")
-                     if not p.parent.parent.is_symlink())
+    folders = sorted(
+        p.parent
+        for p in (chosen.drills or places.state() / "drills").glob("*/bundle/manifest.json")
+        if not p.parent.parent.is_symlink()
+    )
     history = [check(folder, keys, chosen.ledger) for folder in folders]
     result = claims.standing(history, datetime.now(UTC), environment, chosen.version)
     print(json.dumps(document(result, history), indent=2, sort_keys=True) if chosen.json else text(result, history))
@@ -50,13 +62,21 @@ def text(result: claims.Standing, history: list[Verification]) -> str:
         lines = [f"No RTO or RPO may be published ({len(history)} drills on record)."]
         lines += [f"because {why}" for why in result.not_earned_because]
     else:
-        lines = [("May be published" if result.publishable else "Withdrawn") + f": {claim.environment}, proven by {claim.drill_id}, "
-                 f"signed by {claim.signed_by}, until {claim.expires_at[:10]}",
-                 f"RTO {seconds(claim.targets['rto_seconds'])} (achieved {seconds(claim.achieved.get('rto_seconds'))})",
-                 *(f"RPO {surface} {seconds(target)} (achieved {seconds((claim.achieved.get('rpo_by_surface') or {}).get(surface))})"
-                   for surface, target in claim.targets["rpo_seconds"].items()),
-                 f"evidence {claim.bundle_sha256}"]
+        achieved = claim.achieved.get("rpo_by_surface") or {}
+        lines = [
+            ("May be published" if result.publishable else "Withdrawn")
+            + f": {claim.environment}, proven by {claim.drill_id}, "
+            f"signed by {claim.signed_by}, until {claim.expires_at[:10]}",
+            f"RTO {seconds(claim.targets['rto_seconds'])} (achieved {seconds(claim.achieved.get('rto_seconds'))})",
+            *(
+                f"RPO {surface} {seconds(target)} (achieved {seconds(achieved.get(surface))})"
+                for surface, target in claim.targets["rpo_seconds"].items()
+            ),
+            f"evidence {claim.bundle_sha256}",
+        ]
         lines += [f"withdrawn because {why}" for why in result.withdrawn_because]
-    lines += [f"open since {r.since_drill}: {r.check} ({r.subject}) {r.verdict}. {r.next_step} See {r.runbook}"
-              for r in result.open_reasons]
+    lines += [
+        f"open since {r.since_drill}: {r.check} ({r.subject}) {r.verdict}. {r.next_step} See {r.runbook}"
+        for r in result.open_reasons
+    ]
     return "\n".join(visible(line) for line in lines)

@@ -1,4 +1,6 @@
-"""Arguments of `python -m dalp_dr`. Exit codes: 0 well, 1 not READY or nothing valid, 2 usage or unreadable, 3 not intact."""
+"""Arguments of `python -m dalp_dr`. Exit codes: 0 well, 1 not READY or nothing valid, 2 usage or unreadable, 3
+not intact.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,16 @@ from typing import Any
 
 from dalp_dr.cli import claims, environment, report, schema, sign, verify
 from dalp_dr.errors import DrillError
-from dalp_dr.report.text import visible
+from dalp_dr.text import visible
 
 USAGE_ERROR = 2
 
 
 def parser() -> argparse.ArgumentParser:
     """The parser of every command."""
-    top = argparse.ArgumentParser(prog="python -m dalp_dr", description="Evidence of recovery drills: check, show, sign.")
+    top = argparse.ArgumentParser(
+        prog="python -m dalp_dr", description="Evidence of recovery drills: check, show, sign."
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for part in (verify, report, claims, schema, environment, sign):
         part.add_to(commands)

@@ -22,6 +22,8 @@ def public_keys(given: list[Path] | None) -> tuple[dsse.PublicKey, ...]:
         try:
             found.append(dsse.PublicKey.from_pem(file.read_bytes()))
         except OSError as error:
-            raise EvidenceError(f"{file}: the public key cannot be read ({error.strerror}).",
-                                "Give the environment's public key with --key FILE.") from error
+            raise EvidenceError(
+                f"{file}: the public key cannot be read ({error.strerror}).",
+                "Give the environment's public key with --key FILE.",
+            ) from error
     return tuple(found)

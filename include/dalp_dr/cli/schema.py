@@ -17,8 +17,10 @@ from dalp_dr.model.plan import DrillPlan
 from dalp_dr.model.record import Record
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-COMPATIBILITY = ("A reader refuses a schema_version above its own. Within a version fields are only added, each with a default; "
-                 "a field is never renamed and never changes its meaning or unit.")
+COMPATIBILITY = (
+    "A reader refuses a schema_version above its own. Within a version fields are only added, each with a default; "
+    "a field is never renamed and never changes its meaning or unit."
+)
 DOCUMENTS: dict[str, Any] = {"record": Record, "plan": DrillPlan, "manifest": Manifest, "sign_off": SignOff}
 
 
@@ -47,7 +49,12 @@ def schema(name: str) -> dict[str, Any]:
     subject = DOCUMENTS.get(name) or (catalogue.KINDS[name].facts if name in catalogue.KINDS else None)
     if subject is None:
         raise InputError(f"schema: {name!r} is not a document of ours.", f"Names: {', '.join(names())}.")
-    return {"$schema": DIALECT, "title": name, "$comment": COMPATIBILITY, **msgspec.json.schema(subject, schema_hook=_foreign)}
+    return {
+        "$schema": DIALECT,
+        "title": name,
+        "$comment": COMPATIBILITY,
+        **msgspec.json.schema(subject, schema_hook=_foreign),
+    }
 
 
 def _foreign(kind: type) -> dict[str, Any]:

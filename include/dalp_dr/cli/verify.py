@@ -13,18 +13,25 @@ from dalp_dr.evidence import archive, dsse, ledger_verification
 from dalp_dr.evidence.verify import Verification
 from dalp_dr.evidence.verify import verify as verify_bundle
 from dalp_dr.model.check import Verdict
-from dalp_dr.report.text import visible
+from dalp_dr.text import visible
 
 _DRILL_FOLDER = re.compile(r"^d-\d{8}-[0-9a-f]{8}$")
 
 
 def add_to(commands: Any) -> None:
-    command = commands.add_parser("verify", help="check a bundle offline and judge its records anew",
-                                  description="Exit code 0: intact and READY; 1: intact, not READY; 2: unreadable; 3: not intact.")
+    command = commands.add_parser(
+        "verify",
+        help="check a bundle offline and judge its records anew",
+        description="Exit code 0: intact and READY; 1: intact, not READY; 2: unreadable; 3: not intact.",
+    )
     command.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder, tar or zip archive")
-    command.add_argument("--key", type=Path, action="append", metavar="FILE", help="public key (PEM); may be given more than once")
+    command.add_argument(
+        "--key", type=Path, action="append", metavar="FILE", help="public key (PEM); may be given more than once"
+    )
     command.add_argument("--ledger", type=Path, metavar="DIR", help="folder of the ledger")
-    command.add_argument("--head", metavar="SHA256", help="digest of the newest ledger entry, as a second custodian kept it")
+    command.add_argument(
+        "--head", metavar="SHA256", help="digest of the newest ledger entry, as a second custodian kept it"
+    )
     command.add_argument("--drill-id", metavar="ID", help="the drill this must be the evidence of")
     command.set_defaults(run=run)
 
@@ -35,11 +42,19 @@ def run(chosen: argparse.Namespace) -> int:
     return result.exit_code
 
 
-def check(path: Path, keys: tuple[dsse.PublicKey, ...], ledger: Path | None = None, head: str | None = None,
-          drill_id: str | None = None, **catalogue: Any) -> Verification:
+def check(
+    path: Path,
+    keys: tuple[dsse.PublicKey, ...],
+    ledger: Path | None = None,
+    head: str | None = None,
+    drill_id: str | None = None,
+    **catalogue: Any,
+) -> Verification:
     """Bundle and, when given, its ledger. Raises EvidenceError when either cannot be read at all."""
     bundle = archive.read_bundle(path)
-    expected = drill_id or next((p.name for p in (path.resolve(), *path.resolve().parents[:1]) if _DRILL_FOLDER.match(p.name)), None)
+    expected = drill_id or next(
+        (p.name for p in (path.resolve(), *path.resolve().parents[:1]) if _DRILL_FOLDER.match(p.name)), None
+    )
     if ledger is None:
         result = verify_bundle(bundle, keys, expected, **catalogue)
         return result.with_more((), ("ledger not checked; give it with --ledger",))
@@ -54,18 +69,24 @@ def text(result: Verification) -> str:
     if not result.intact:
         head = f"NOT INTACT  {result.drill_id or 'unknown drill'}  {len(result.problems)} problems"
     else:
-        head = f"{result.decision.value}  {result.drill_id}  attempt {result.attempt}  intact, signed by key {str(result.key_id)[:16]}"
+        signed = f"intact, signed by key {str(result.key_id)[:16]}"
+        head = f"{result.decision.value}  {result.drill_id}  attempt {result.attempt}  {signed}"
     lines = [head, f"bundle {result.bundle_sha256}"]
     if result.dossier is not None:
         outcomes = result.dossier.outcomes()
         passed = sum(o.result.verdict is Verdict.PASS for o in outcomes)
         rows = result.dossier.seed_rows()
-        lines.append(f"{passed} of {len(outcomes)} checks pass, {sum(not r.missing for r in rows)} of {len(rows)} evidence rows "
-                     "have facts; judged anew from the records")
+        lines.append(
+            f"{passed} of {len(outcomes)} checks pass, {sum(not r.missing for r in rows)} of {len(rows)} evidence rows "
+            "have facts; judged anew from the records"
+        )
     lines += [f"problem: {problem}" for problem in result.problems]
     if result.intact and result.proposal is not None:
-        lines += [f"{r.verdict.value}: {r.check} ({r.subject}): expected {r.expected}; observed {r.observed}. {r.next_step} "
-                  f"See {r.runbook}" for r in result.proposal.reasons]
+        lines += [
+            f"{r.verdict.value}: {r.check} ({r.subject}): expected {r.expected}; observed {r.observed}. {r.next_step} "
+            f"See {r.runbook}"
+            for r in result.proposal.reasons
+        ]
         if result.sign_off_problem:
             lines.append(f"sign-off: {result.sign_off_problem}")
     lines += [f"note: {note}" for note in result.notes]

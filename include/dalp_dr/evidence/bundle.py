@@ -1,13 +1,13 @@
 """The bundle of one drill: a folder of canonical JSON files and raw captures under a manifest.
 
-    statement.dsse.json   signed in-toto statement over manifest.json
-    manifest.json         digest and size of every file below; its digest is the bundle's name
-    plan.json             what was to be done, frozen before the first write
-    records/              <kind>--<subject>--<attempt>.json, every attempt
-    captures/<sha256>     redacted raw answers the facts were read from
-    provenance.json       by what, from which commit, for whom
-    verdict.json          every answer, and the proposed decision
-    after/                signed statements over the bundle's digest: sign-off, decision, teardown; never part of the seal
+statement.dsse.json   signed in-toto statement over manifest.json
+manifest.json         digest and size of every file below; its digest is the bundle's name
+plan.json             what was to be done, frozen before the first write
+records/              <kind>--<subject>--<attempt>.json, every attempt
+captures/<sha256>     redacted raw answers the facts were read from
+provenance.json       by what, from which commit, for whom
+verdict.json          every answer, and the proposed decision
+after/                signed statements over the bundle's digest: sign-off, decision, teardown; never part of the seal
 """
 
 from __future__ import annotations
@@ -66,11 +66,15 @@ class Bundle:
         """Plan and records, decoded. Raises EvidenceError naming the file that is wrong."""
         if PLAN not in self.files:
             raise EvidenceError(f"{PLAN}: missing.", "Take the whole bundle from the evidence store.")
-        found = tuple(records.decode(data, path) for path, data in sorted(self.files.items()) if path.startswith("records/"))
+        found = tuple(
+            records.decode(data, path) for path, data in sorted(self.files.items()) if path.startswith("records/")
+        )
         return Dossier(records.decode_plan(self.files[PLAN]), found, **catalogue)
 
     def put(self, store: EvidenceStore, prefix: str) -> None:
-        """Stores every file below `prefix`; the signed statement last among the sealed ones, so that a part is never whole."""
+        """Stores every file below `prefix`; the signed statement last among the sealed ones, so that a part is
+        never whole.
+        """
         for path in sorted(self.files, key=lambda p: (p.startswith(AFTER), p == STATEMENT, p)):
             store.put(f"{prefix.rstrip('/')}/{path}", self.files[path])
 
@@ -79,18 +83,29 @@ class Bundle:
         self.put(FolderStore(folder.parent), folder.name)
 
 
-def build(plan: DrillPlan, found: Iterable[Record], captures: Mapping[str, bytes], provenance: dict[str, Any],
-          previous: str | None = None, attempt: int = 1, aborted: str | None = None, **catalogue: Any) -> Bundle:
+def build(
+    plan: DrillPlan,
+    found: Iterable[Record],
+    captures: Mapping[str, bytes],
+    provenance: dict[str, Any],
+    previous: str | None = None,
+    attempt: int = 1,
+    aborted: str | None = None,
+    **catalogue: Any,
+) -> Bundle:
     """The bundle before it is signed. Facts are judged as a reader of the files will judge them.
 
-    `captures`: raw answers by sha256; those no record cites are left out, those cited and absent are named in the verdict.
+    `captures`: raw answers by sha256; those no record cites are left out, those cited and absent are named in
+    the verdict.
     """
     dossier = Dossier(plan, tuple(records.as_read(record) for record in found), **catalogue)
     files: dict[str, bytes] = {PLAN: records.encode_plan(plan), PROVENANCE: canonical.dumps(provenance)}
     for record in dossier.records:
         path = f"records/{record.name}"
         if path in files or not is_safe_key(path) or path.count("/") > 1:
-            raise EvidenceError(f"{path} exists twice or is no file name.", "Each attempt writes one record of its own.")
+            raise EvidenceError(
+                f"{path} exists twice or is no file name.", "Each attempt writes one record of its own."
+            )
         files[path] = records.encode(record)
     for capture in cited(dossier.records):
         data = captures.get(capture)
@@ -108,29 +123,55 @@ def cited(found: Iterable[Record]) -> tuple[str, ...]:
 
 
 def missing_captures(dossier: Dossier, files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """"<record>: <source>" of every capture that a record cites and the files lack."""
-    return tuple(sorted(f"{record.name}: {capture.source}" for record in dossier.records for capture in record.captures
-                        if f"captures/{capture.sha256}" not in files))
+    """ "<record>: <source>" of every capture that a record cites and the files lack."""
+    return tuple(
+        sorted(
+            f"{record.name}: {capture.source}"
+            for record in dossier.records
+            for capture in record.captures
+            if f"captures/{capture.sha256}" not in files
+        )
+    )
 
 
 def verdict(dossier: Dossier, proposal: decide.Proposal, aborted: str | None) -> dict[str, Any]:
     """The content of verdict.json."""
     return {
-        "schema_version": VERDICT_SCHEMA_VERSION, "drill_id": dossier.plan.drill_id, "verdict": proposal.verdict.value,
-        "decision": proposal.decision.value, "outcome": proposal.outcome_kind.value, "aborted": aborted,
+        "schema_version": VERDICT_SCHEMA_VERSION,
+        "drill_id": dossier.plan.drill_id,
+        "verdict": proposal.verdict.value,
+        "decision": proposal.decision.value,
+        "outcome": proposal.outcome_kind.value,
+        "aborted": aborted,
         "reasons": [reason.to_dict() for reason in proposal.reasons],
-        "checks": [{"check": o.check.id, "subject": o.subject, "verdict": o.result.verdict.value, "expected": o.result.expected,
-                    "observed": o.result.observed, "record": o.record_name} for o in dossier.outcomes()],
-        "seed_rows": [{"title": row.title, "records": [r.name for r in row.records], "missing": list(row.missing)}
-                      for row in dossier.seed_rows()]}
+        "checks": [
+            {
+                "check": o.check.id,
+                "subject": o.subject,
+                "verdict": o.result.verdict.value,
+                "expected": o.result.expected,
+                "observed": o.result.observed,
+                "record": o.record_name,
+            }
+            for o in dossier.outcomes()
+        ],
+        "seed_rows": [
+            {"title": row.title, "records": [r.name for r in row.records], "missing": list(row.missing)}
+            for row in dossier.seed_rows()
+        ],
+    }
 
 
 def read(folder: Path) -> Bundle:
     """The bundle in a folder. Raises EvidenceError when there is none."""
     if not (folder / manifest.NAME).is_file():
-        raise EvidenceError(f"{folder.name}: holds no bundle ({manifest.NAME} is missing).", "Give the folder of a bundle.")
+        raise EvidenceError(
+            f"{folder.name}: holds no bundle ({manifest.NAME} is missing).", "Give the folder of a bundle."
+        )
     if odd := next((p for p in folder.rglob("*") if p.is_symlink() or not (p.is_file() or p.is_dir())), None):
-        raise EvidenceError(f"{odd.relative_to(folder)}: neither a file nor a folder.", "Take the bundle from the evidence store.")
+        raise EvidenceError(
+            f"{odd.relative_to(folder)}: neither a file nor a folder.", "Take the bundle from the evidence store."
+        )
     store = FolderStore(folder)
     files = {key: store.get(key) for key in store.list("")}
     return Bundle(files, canonical.sha256(files[manifest.NAME]))

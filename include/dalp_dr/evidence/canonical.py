@@ -20,18 +20,22 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 
 
 def dumps(value: Any) -> bytes:
-    """The canonical form of plain JSON values. Raises EvidenceError for what JSON cannot say (NaN, integers over 2**53).
+    """The canonical form of plain JSON values. Raises EvidenceError for what JSON cannot say (NaN, integers over
+    2**53).
 
-    Values without floats and with ASCII keys have the same form in msgspec, which is many times faster; a test holds the
-    two against each other. All others go through rfc8785.
+    Values without floats and with ASCII keys have the same form in msgspec, which is many times faster; a test holds
+    the two against each other. All others go through rfc8785.
     """
     try:
         if is_simple(value):
             return _ENCODER.encode(value)
+        _refuse_unreadable_floats(value)
         return rfc8785.dumps(value)
     except (ValueError, TypeError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
-        raise EvidenceError(f"A value cannot be written as canonical JSON: {error}.",
-                            "Record numbers over 2**53 as decimal strings and bytes as digests.") from error
+        raise EvidenceError(
+            f"A value cannot be written as canonical JSON: {error}.",
+            "Record numbers over 2**53 as decimal strings and bytes as digests.",
+        ) from error
 
 
 def is_simple(value: Any) -> bool:
@@ -61,23 +65,45 @@ def is_simple(value: Any) -> bool:
     return True
 
 
+def _refuse_unreadable_floats(value: Any) -> None:
+    """RFC 8785 writes 1e20 as an integer that no reader may take for exact."""
+    if isinstance(value, float) and SAFE_INTEGER < abs(value) < 1e21:
+        raise ValueError(f"{value!r} is a float over 2**53")
+    if isinstance(value, dict):
+        for item in value.values():
+            _refuse_unreadable_floats(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _refuse_unreadable_floats(item)
+
+
 def loads(data: bytes, what: str = "document") -> Any:
     """The value of canonical JSON. Raises EvidenceError naming `what` and the fault; never guesses.
 
-    Refused: more than LIMIT_BYTES, not UTF-8, a key given twice, NaN or Infinity, nesting deeper than LIMIT_DEPTH, and any
-    form other than the canonical one.
+    Refused: more than LIMIT_BYTES, not UTF-8, a key given twice, NaN or Infinity, nesting deeper than LIMIT_DEPTH, and
+    any form other than the canonical one.
     """
     value = parse(data, what)
-    if dumps(value) != data:
-        raise EvidenceError(f"{what}: not canonical JSON (RFC 8785); it was written or changed by something else.",
-                            "Take the file from the evidence store.")
+    try:
+        same = dumps(value) == data
+    except EvidenceError as error:
+        raise EvidenceError(f"{what}: {error}", "Take the file from the evidence store.") from error
+    if not same:
+        raise EvidenceError(
+            f"{what}: not canonical JSON (RFC 8785); it was written or changed by something else.",
+            "Take the file from the evidence store.",
+        )
     return value
 
 
 def parse(data: bytes, what: str = "document") -> Any:
-    """Like `loads`, for documents that others may have formatted (envelopes); still no duplicate keys, NaN or deep nesting."""
+    """Like `loads`, for documents that others may have formatted (envelopes); still no duplicate keys, NaN or
+    deep nesting.
+    """
     if len(data) > LIMIT_BYTES:
-        raise EvidenceError(f"{what}: {len(data)} bytes; at most {LIMIT_BYTES} are read.", "This is not one of our files.")
+        raise EvidenceError(
+            f"{what}: {len(data)} bytes; at most {LIMIT_BYTES} are read.", "This is not one of our files."
+        )
     try:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
@@ -104,8 +130,13 @@ def _no_constant(name: str) -> Any:
 def _is_deeper(value: Any, limit: int) -> bool:
     level = [value]
     for _ in range(limit + 1):
-        level = [child for item in level if isinstance(item, (dict, list))
-                 for child in (item.values() if isinstance(item, dict) else item) if isinstance(child, (dict, list))]
+        level = [
+            child
+            for item in level
+            if isinstance(item, (dict, list))
+            for child in (item.values() if isinstance(item, dict) else item)
+            if isinstance(child, (dict, list))
+        ]
         if not level:
             return False
     return True

@@ -33,7 +33,9 @@ class PublicKey:
         try:
             key = serialization.load_pem_public_key(data)
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise EvidenceError("The public key is not readable PEM.", "Give the file of the environment's public key.") from error
+            raise EvidenceError(
+                "The public key is not readable PEM.", "Give the file of the environment's public key."
+            ) from error
         if not isinstance(key, Ed25519PublicKey):
             raise EvidenceError(f"The public key is {type(key).__name__}, not ed25519.", "Give an ed25519 key.")
         return cls(key, _key_id(key))
@@ -48,11 +50,15 @@ def private_key(pem: bytes | str) -> Ed25519PrivateKey:
     try:
         key = serialization.load_pem_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise EvidenceError("The signing key is not a readable, unencrypted PEM private key.",
-                            "Put an ed25519 key (PKCS 8 PEM) into the connection for evidence signing.") from None
+        raise EvidenceError(
+            "The signing key is not a readable, unencrypted PEM private key.",
+            "Put an ed25519 key (PKCS 8 PEM) into the connection for evidence signing.",
+        ) from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise EvidenceError(f"The signing key is {type(key).__name__}, not ed25519.",
-                            "Make one with `openssl genpkey -algorithm ed25519`.")
+        raise EvidenceError(
+            f"The signing key is {type(key).__name__}, not ed25519.",
+            "Make one with `openssl genpkey -algorithm ed25519`.",
+        )
     return key
 
 
@@ -63,7 +69,9 @@ def public_of(private_pem: bytes | str) -> PublicKey:
 
 
 def _key_id(key: Ed25519PublicKey) -> str:
-    return hashlib.sha256(key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+    return hashlib.sha256(
+        key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    ).hexdigest()
 
 
 def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
@@ -77,9 +85,13 @@ def sign(statement: Mapping[str, Any], private_key_pem: bytes | str) -> bytes:
     key = private_key(private_key_pem)
     payload = canonical.dumps(statement)
     signature = key.sign(pre_authentication_encoding(PAYLOAD_TYPE, payload))
-    return canonical.dumps({
-        "payload": base64.b64encode(payload).decode(), "payloadType": PAYLOAD_TYPE,
-        "signatures": [{"keyid": _key_id(key.public_key()), "sig": base64.b64encode(signature).decode()}]})
+    return canonical.dumps(
+        {
+            "payload": base64.b64encode(payload).decode(),
+            "payloadType": PAYLOAD_TYPE,
+            "signatures": [{"keyid": _key_id(key.public_key()), "sig": base64.b64encode(signature).decode()}],
+        }
+    )
 
 
 @dataclass(frozen=True)
@@ -101,11 +113,15 @@ def open_envelope(data: bytes, keys: Iterable[PublicKey], what: str = "envelope"
         try:
             key.key.verify(signature, signed)
         except InvalidSignature:
-            raise EvidenceError(f"{what}: the signature of key {key_id[:16]} does not fit the content.",
-                                "It was changed after signing; take the file from the evidence store.") from None
+            raise EvidenceError(
+                f"{what}: the signature of key {key_id[:16]} does not fit the content.",
+                "It was changed after signing; take the file from the evidence store.",
+            ) from None
         return Opened(_statement(payload, what), key_id)
-    raise EvidenceError(f"{what}: signed by key {', '.join(i[:16] for i, _ in signatures)}, which is not a key you gave.",
-                        "Give the environment's public key with --key.")
+    raise EvidenceError(
+        f"{what}: signed by key {', '.join(i[:16] for i, _ in signatures)}, which is not a key you gave.",
+        "Give the environment's public key with --key.",
+    )
 
 
 def peek(data: bytes, what: str = "envelope") -> dict[str, Any]:
@@ -117,17 +133,26 @@ def _parts(data: bytes, what: str) -> tuple[bytes, list[tuple[str, bytes]]]:
     envelope = canonical.parse(data, what)
     try:
         if set(envelope) != {"payload", "payloadType", "signatures"} or envelope["payloadType"] != PAYLOAD_TYPE:
-            raise EvidenceError(f"{what}: not a DSSE envelope of {PAYLOAD_TYPE}.", "Take the file from the evidence store.")
+            raise EvidenceError(
+                f"{what}: not a DSSE envelope of {PAYLOAD_TYPE}.", "Take the file from the evidence store."
+            )
         signatures = [(str(s["keyid"]), base64.b64decode(s["sig"], validate=True)) for s in envelope["signatures"]]
         if len(signatures) != 1:
-            raise EvidenceError(f"{what}: {len(signatures)} signatures; exactly one is expected.", "Take the file from the evidence store.")
+            raise EvidenceError(
+                f"{what}: {len(signatures)} signatures; exactly one is expected.",
+                "Take the file from the evidence store.",
+            )
         return base64.b64decode(envelope["payload"], validate=True), signatures
     except (KeyError, TypeError, binascii.Error) as error:
-        raise EvidenceError(f"{what}: not a DSSE envelope ({error}).", "Take the file from the evidence store.") from error
+        raise EvidenceError(
+            f"{what}: not a DSSE envelope ({error}).", "Take the file from the evidence store."
+        ) from error
 
 
 def _statement(payload: bytes, what: str) -> dict[str, Any]:
     statement = canonical.loads(payload, what)
     if not isinstance(statement, dict):
-        raise EvidenceError(f"{what}: the payload is not an in-toto statement.", "Take the file from the evidence store.")
+        raise EvidenceError(
+            f"{what}: the payload is not an in-toto statement.", "Take the file from the evidence store."
+        )
     return statement

@@ -35,11 +35,13 @@ class Entry:
     envelope: bytes
 
 
-def append(store: EvidenceStore, kind: str, drill_id: str, payload: dict[str, Any], private_key_pem: bytes | str,
-           at: str) -> Entry:
+def append(
+    store: EvidenceStore, kind: str, drill_id: str, payload: dict[str, Any], private_key_pem: bytes | str, at: str
+) -> Entry:
     """Adds an entry at the end and returns it. An equal entry of this drill is found and returned instead (a rerun).
 
-    `at`: UTC, RFC 3339, clock of the caller. Raises EvidenceError when two writers met; then nobody knows which comes first.
+    `at`: UTC, RFC 3339, clock of the caller. Raises EvidenceError when two writers met; then nobody knows
+    which comes first.
     """
     if kind not in KINDS:
         raise EvidenceError(f"{kind!r} is not a kind of ledger entry.", f"Use one of {', '.join(KINDS)}.")
@@ -49,15 +51,27 @@ def append(store: EvidenceStore, kind: str, drill_id: str, payload: dict[str, An
             return entry
     last = read(store, keys[-1]) if keys else None
     sequence = last.sequence + 1 if last else 1
-    content = {"sequence": sequence, "kind": kind, "drill_id": drill_id, "at": at,
-               "previous": last.sha256 if last else None, "payload": payload}
-    envelope = dsse.sign(statement.statement(f"{kind} of {drill_id}", canonical.sha256(canonical.dumps(payload)),
-                                             statement.LEDGER_ENTRY, content), private_key_pem)
+    content = {
+        "sequence": sequence,
+        "kind": kind,
+        "drill_id": drill_id,
+        "at": at,
+        "previous": last.sha256 if last else None,
+        "payload": payload,
+    }
+    envelope = dsse.sign(
+        statement.statement(
+            f"{kind} of {drill_id}", canonical.sha256(canonical.dumps(payload)), statement.LEDGER_ENTRY, content
+        ),
+        private_key_pem,
+    )
     key = f"{PREFIX}{sequence:06d}-{drill_id}-{kind}.json"
     store.put(key, envelope)
     if rivals := [k for k in _keys(store) if k.startswith(f"{PREFIX}{sequence:06d}-") and k != key]:
-        raise EvidenceError(f"The ledger forked at {sequence}: {key} and {rivals[0]} were written at the same time.",
-                            "Only one drill may run at a time; see which of the two holds the lease.")
+        raise EvidenceError(
+            f"The ledger forked at {sequence}: {key} and {rivals[0]} were written at the same time.",
+            "Only one drill may run at a time; see which of the two holds the lease.",
+        )
     return parse(envelope, key)
 
 
@@ -91,14 +105,26 @@ def parse(data: bytes, key: str) -> Entry:
     """The entry in a file. Raises EvidenceError when name and content differ or it is not an entry."""
     subject, said = statement.predicate(dsse.peek(data, key), statement.LEDGER_ENTRY, key)
     try:
-        entry = Entry(sequence=int(said["sequence"]), kind=str(said["kind"]), drill_id=str(said["drill_id"]), at=str(said["at"]),
-                      previous=said["previous"], payload=dict(said["payload"]), key=key, sha256=canonical.sha256(data),
-                      envelope=data)
+        entry = Entry(
+            sequence=int(said["sequence"]),
+            kind=str(said["kind"]),
+            drill_id=str(said["drill_id"]),
+            at=str(said["at"]),
+            previous=said["previous"],
+            payload=dict(said["payload"]),
+            key=key,
+            sha256=canonical.sha256(data),
+            envelope=data,
+        )
     except (KeyError, TypeError, ValueError) as error:
-        raise EvidenceError(f"{key}: not a ledger entry ({error}).", "Take the ledger from the evidence store.") from error
+        raise EvidenceError(
+            f"{key}: not a ledger entry ({error}).", "Take the ledger from the evidence store."
+        ) from error
     if key.removeprefix(PREFIX) != f"{entry.sequence:06d}-{entry.drill_id}-{entry.kind}.json":
-        raise EvidenceError(f"{key}: its content is entry {entry.sequence} ({entry.kind} of {entry.drill_id}).",
-                            "Take the ledger from the evidence store.")
+        raise EvidenceError(
+            f"{key}: its content is entry {entry.sequence} ({entry.kind} of {entry.drill_id}).",
+            "Take the ledger from the evidence store.",
+        )
     if subject != canonical.sha256(canonical.dumps(entry.payload)):
         raise EvidenceError(f"{key}: its subject is not its payload.", "Take the ledger from the evidence store.")
     return entry

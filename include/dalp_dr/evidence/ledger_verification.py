@@ -31,7 +31,11 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     root = folder / "ledger" if (folder / "ledger").is_dir() else folder
     if not root.is_dir():
         raise EvidenceError(f"{folder}: there is no such folder.", "Give the folder of the ledger.")
-    return {f"{ledger.PREFIX}{p.relative_to(root).as_posix()}": p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+    return {
+        f"{ledger.PREFIX}{p.relative_to(root).as_posix()}": p.read_bytes()
+        for p in sorted(root.rglob("*"))
+        if p.is_file()
+    }
 
 
 def check(files: dict[str, bytes], keys: Iterable[dsse.PublicKey], head: str | None = None) -> Ledger:
@@ -41,9 +45,14 @@ def check(files: dict[str, bytes], keys: Iterable[dsse.PublicKey], head: str | N
     _drills(result)
     digests = [entry.sha256 for entry in result.entries]
     if head is None:
-        result.notes.append("tail not proven: entries after the last one could be missing; give the noted digest with --head")
+        result.notes.append(
+            "tail not proven: entries after the last one could be missing; give the noted digest with --head"
+        )
     elif head not in digests:
-        result.add("ledger", f"the noted head {head[:16]} is not in it; the ledger was cut off or another one was put in its place")
+        result.add(
+            "ledger",
+            f"the noted head {head[:16]} is not in it; the ledger was cut off or another one was put in its place",
+        )
     elif head != digests[-1]:
         result.notes.append(f"{len(digests) - digests.index(head) - 1} entries were added after the noted head")
     return result
@@ -57,7 +66,11 @@ def _chain(files: dict[str, bytes], result: Ledger) -> None:
             opened = dsse.open_envelope(files[key], result.keys.values(), key)
         except EvidenceError as error:
             result.add(key, str(error).removeprefix(f"{key}: "))
-            last_key, last_sequence, last_sha256 = key, ledger.sequence_of(key) or last_sequence, canonical.sha256(files[key])
+            last_key, last_sequence, last_sha256 = (
+                key,
+                ledger.sequence_of(key) or last_sequence,
+                canonical.sha256(files[key]),
+            )
             continue
         if entry.sequence == last_sequence:
             result.add(key, f"fork: entry {entry.sequence} exists twice")
@@ -96,14 +109,18 @@ def _drills(result: Ledger) -> None:
             if entry.drill_id in opened:
                 result.add(entry.key, f"{entry.drill_id} was opened twice")
             for drill in [d for d in opened if d not in closed]:
-                result.add(opened[drill].key, f"{drill} was opened and never closed, although {entry.drill_id} came after it")
+                result.add(
+                    opened[drill].key, f"{drill} was opened and never closed, although {entry.drill_id} came after it"
+                )
                 closed.add(drill)
             opened.setdefault(entry.drill_id, entry)
         elif entry.drill_id not in opened:
             result.add(entry.key, f"{entry.drill_id} has no opening entry before it")
         if entry.kind in ledger.CLOSING:
             closed.add(entry.drill_id)
-    result.notes += [f"{drill} is open: no decision, refusal or abortion yet" for drill in opened if drill not in closed]
+    result.notes += [
+        f"{drill} is open: no decision, refusal or abortion yet" for drill in opened if drill not in closed
+    ]
 
 
 def bundle_problems(found: Ledger, bundle: Bundle, key_id: str | None = None) -> Iterator[Problem]:
@@ -121,7 +138,9 @@ def bundle_problems(found: Ledger, bundle: Bundle, key_id: str | None = None) ->
     if own is None:
         yield Problem("ledger", f"has no seal entry of the bundle {digest[:16]}")
     elif key_id and key_id in found.revoked and found.revoked[key_id].sequence < own.sequence:
-        yield Problem(own.key, f"the bundle was sealed with key {key_id[:16]} after {found.revoked[key_id].key} revoked it")
+        yield Problem(
+            own.key, f"the bundle was sealed with key {key_id[:16]} after {found.revoked[key_id].key} revoked it"
+        )
     elif seals[-1] is not own:
         yield Problem(own.key, f"a later attempt was sealed ({seals[-1].key}); this bundle is not the drill's last")
     if listing.previous and listing.previous not in {e.payload.get("bundle_sha256") for e in seals}:
@@ -132,9 +151,14 @@ def bundle_problems(found: Ledger, bundle: Bundle, key_id: str | None = None) ->
 def _statements(mine: list[ledger.Entry], bundle: Bundle, digest: str) -> Iterator[Problem]:
     for kind in ("sign_off", "decision", "teardown"):
         kept = {canonical.sha256(data): path for path, data in bundle.after(kind)}
-        entered = {str(e.payload.get("envelope_sha256")): e for e in mine
-                   if e.kind == kind and e.payload.get("bundle_sha256") == digest}
+        entered = {
+            str(e.payload.get("envelope_sha256")): e
+            for e in mine
+            if e.kind == kind and e.payload.get("bundle_sha256") == digest
+        }
         for sha256 in sorted(set(kept) - set(entered)):
             yield Problem(kept[sha256], "has no entry in the ledger")
         for sha256 in sorted(set(entered) - set(kept)):
-            yield Problem(entered[sha256].key, f"the {kind} it enters is not in the bundle; it was left out or replaced")
+            yield Problem(
+                entered[sha256].key, f"the {kind} it enters is not in the bundle; it was left out or replaced"
+            )

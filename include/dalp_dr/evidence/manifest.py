@@ -25,7 +25,9 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """`attempt` counts the seals of one drill; `previous` is the digest of the bundle sealed before in the same drill."""
+    """`attempt` counts the seals of one drill; `previous` is the digest of the bundle sealed before in the same
+    drill.
+    """
 
     drill_id: str
     attempt: int
@@ -34,8 +36,15 @@ class Manifest:
     schema_version: int = SCHEMA_VERSION
 
     def encode(self) -> bytes:
-        return canonical.dumps({"drill_id": self.drill_id, "attempt": self.attempt, "previous": self.previous,
-                                "files": [asdict(f) for f in self.files], "schema_version": self.schema_version})
+        return canonical.dumps(
+            {
+                "drill_id": self.drill_id,
+                "attempt": self.attempt,
+                "previous": self.previous,
+                "files": [asdict(f) for f in self.files],
+                "schema_version": self.schema_version,
+            }
+        )
 
     def digest_of(self, path: str) -> str | None:
         return next((f.sha256 for f in self.files if f.path == path), None)
@@ -43,16 +52,26 @@ class Manifest:
 
 def of(drill_id: str, attempt: int, previous: str | None, files: Mapping[str, bytes]) -> Manifest:
     """The manifest of these files, in the order of their paths."""
-    return Manifest(drill_id, attempt, previous, tuple(
-        File(path, canonical.sha256(files[path]), len(files[path])) for path in sorted(files)))
+    return Manifest(
+        drill_id,
+        attempt,
+        previous,
+        tuple(File(path, canonical.sha256(files[path]), len(files[path])) for path in sorted(files)),
+    )
 
 
 def decode(data: bytes) -> Manifest:
     """Raises EvidenceError when it is not a manifest of this version."""
     content = canonical.loads(data, NAME)
-    if isinstance(content, dict) and isinstance(version := content.get("schema_version"), int) and version > SCHEMA_VERSION:
-        raise EvidenceError(f"{NAME}: schema version {version}; this version reads up to {SCHEMA_VERSION}.",
-                            "Use the version of dalp_dr that wrote it.")
+    if (
+        isinstance(content, dict)
+        and isinstance(version := content.get("schema_version"), int)
+        and version > SCHEMA_VERSION
+    ):
+        raise EvidenceError(
+            f"{NAME}: schema version {version}; this version reads up to {SCHEMA_VERSION}.",
+            "Use the version of dalp_dr that wrote it.",
+        )
     try:
         return msgspec.convert(content, Manifest)
     except msgspec.ValidationError as error:
@@ -60,7 +79,9 @@ def decode(data: bytes) -> Manifest:
 
 
 def problems(manifest: Manifest, files: Mapping[str, bytes], beside: Iterable[str]) -> list[str]:
-    """What differs between the manifest and the files; `beside` are paths that are there by right without being listed."""
+    """What differs between the manifest and the files; `beside` are paths that are there by right without being
+    listed.
+    """
     found = []
     listed = [f.path for f in manifest.files]
     if listed != sorted(set(listed)):

@@ -18,21 +18,37 @@ from urllib.parse import quote, quote_plus
 MASK = "[masked]"
 SHORTEST = 4  # shorter values would mask ordinary words
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_SENSITIVE = (r"[\w.-]*(?:password|passwd|passphrase|pwd|secret[_-]?access[_-]?key|secret[_-]?key|client[_-]?secret|api[_-]?key"
-              r"|access[_-]?key(?:[_-]?id)?|private[_-]?key|(?:access|auth|id|refresh|session|bearer)[_-]?token|credentials?)")
+_SENSITIVE = (
+    r"[\w.-]*(?:password|passwd|passphrase|pwd|secret[_-]?access[_-]?key|secret[_-]?key|client[_-]?secret|api[_-]?key"
+    r"|access[_-]?key(?:[_-]?id)?|private[_-]?key|(?:access|auth|id|refresh|session|bearer)[_-]?token|credentials?)"
+)
 _SENSITIVE_NAME = re.compile(rf"^(?:{_SENSITIVE}|secret)$", re.IGNORECASE)
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
+    (
+        re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+        MASK,
+    ),
     (re.compile(r"\beyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]*"), MASK),
     (re.compile(r"([a-z][a-z0-9+.-]*://[^\s:/@\"']*:)[^\s\"']*@", re.IGNORECASE), rf"\1{MASK}@"),
-    (re.compile(r"((?:proxy-)?authorization\\?[\"']?\s*[:=]\s*\\?[\"']?)(?:(?:bearer|basic|digest|token)\s+)?[^\s\"',\\]+",
-                re.IGNORECASE), rf"\1{MASK}"),
+    (
+        re.compile(
+            r"((?:proxy-)?authorization\\?[\"']?\s*[:=]\s*\\?[\"']?)(?:(?:bearer|basic|digest|token)\s+)?[^\s\"',\\]+",
+            re.IGNORECASE,
+        ),
+        rf"\1{MASK}",
+    ),
     (re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,}", re.IGNORECASE), rf"\1 {MASK}"),
     (re.compile(r"(X-Amz-(?:Signature|Credential|Security-Token)=)[^&\s\"']+", re.IGNORECASE), rf"\1{MASK}"),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), MASK),
-    (re.compile(rf"({_SENSITIVE}\\?[\"']?\s*[=:]\s*)(\\?)([\"'])(?:(?!\2\3).)+\2\3", re.IGNORECASE), rf"\1\2\3{MASK}\2\3"),
+    (
+        re.compile(rf"({_SENSITIVE}\\?[\"']?\s*[=:]\s*)(\\?)([\"'])(?:(?!\2\3).)+\2\3", re.IGNORECASE),
+        rf"\1\2\3{MASK}\2\3",
+    ),
     (re.compile(rf"({_SENSITIVE}\\?[\"']?\s*[=:]\s*)(?![\s\\\"'\[{{])[^\s\"',;&}}\\]+", re.IGNORECASE), rf"\1{MASK}"),
-    (re.compile(r"(https?://[^\s\"']*/)(?=[A-Za-z0-9]*\d)(?=[A-Za-z0-9]*[A-Za-z])[A-Za-z0-9]{20,}(?=[/?#\s\"']|\Z)"), rf"\1{MASK}"),
+    (
+        re.compile(r"(https?://[^\s\"']*/)(?=[A-Za-z0-9]*\d)(?=[A-Za-z0-9]*[A-Za-z])[A-Za-z0-9]{20,}(?=[/?#\s\"']|\Z)"),
+        rf"\1{MASK}",
+    ),
 )
 
 
@@ -45,8 +61,12 @@ def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
     return text
 
 
-def redact_answer(answer: bytes | str | Mapping[str, Any] | list[Any], secrets: Iterable[str] = (), salt: str = "") -> bytes:
-    """A raw answer as it may be kept. JSON keeps its structure; Kubernetes Secrets keep digests (salted with `salt`)."""
+def redact_answer(
+    answer: bytes | str | Mapping[str, Any] | list[Any], secrets: Iterable[str] = (), salt: str = ""
+) -> bytes:
+    """A raw answer as it may be kept. JSON keeps its structure; Kubernetes Secrets keep digests (salted with
+    `salt`).
+    """
     known = tuple(secrets)
     if isinstance(answer, bytes):
         answer = answer.decode("utf-8", errors="backslashreplace")
@@ -81,7 +101,10 @@ class _Redaction:
             return self._secret(value)
         if kind == "SecretList":
             items = value.get("items") or []
-            return {**self._fields({k: v for k, v in value.items() if k != "items"}), "items": [self._secret(i) for i in items]}
+            return {
+                **self._fields({k: v for k, v in value.items() if k != "items"}),
+                "items": [self._secret(i) for i in items],
+            }
         return self._fields(value)
 
     def _secret(self, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,11 +118,15 @@ class _Redaction:
         return rest
 
     def _fields(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        named = isinstance(value.get("name"), str) and _SENSITIVE_NAME.match(str(value["name"]))  # {name: DB_PASSWORD, value: ...}
+        named = isinstance(value.get("name"), str) and _SENSITIVE_NAME.match(
+            str(value["name"])
+        )  # {name: DB_PASSWORD, value: ...}
         found: dict[str, Any] = {}
         for key, item in value.items():
             sensitive = _SENSITIVE_NAME.match(str(key)) or (named and key == "value")
-            found[redact_text(str(key), self.secrets)] = MASK if sensitive and isinstance(item, (str, int)) else self.value(item)
+            found[redact_text(str(key), self.secrets)] = (
+                MASK if sensitive and isinstance(item, (str, int)) else self.value(item)
+            )
         return found
 
     def _digest(self, value: str) -> str:
@@ -112,8 +139,13 @@ def _forms(secrets: Iterable[str]) -> tuple[str, ...]:
     for secret in secrets:
         if len(secret) < SHORTEST:
             continue
-        forms |= {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1],
-                  json.dumps(secret, ensure_ascii=False)[1:-1]}
+        forms |= {
+            secret,
+            quote(secret, safe=""),
+            quote_plus(secret),
+            json.dumps(secret)[1:-1],
+            json.dumps(secret, ensure_ascii=False)[1:-1],
+        }
         forms |= set(_base64_forms(secret.encode("utf-8", errors="surrogateescape")))
     return tuple(sorted((form for form in forms if len(form) >= SHORTEST), key=len, reverse=True))
 
@@ -124,7 +156,7 @@ def _base64_forms(secret: bytes) -> Iterable[str]:
         whole = base64.b64encode(b"\0" * lead + secret).decode().rstrip("=")
         if (len(secret) + lead) % 3:
             whole = whole[:-1]  # the last character mixes with what follows
-        part = whole[(0, 2, 3)[lead]:]
+        part = whole[(0, 2, 3)[lead] :]
         if len(part) >= 8:
             yield part
             yield part.replace("+", "-").replace("/", "_")

@@ -23,8 +23,12 @@ LEDGER_ENTRY = "https://dalp-dr.dev/ledger-entry/v1"
 
 def statement(subject: str, sha256: str, predicate_type: str, predicate: dict[str, Any]) -> dict[str, Any]:
     """An in-toto Statement about one artefact, named by its digest."""
-    return {"_type": STATEMENT_TYPE, "subject": [{"name": subject, "digest": {"sha256": sha256}}],
-            "predicateType": predicate_type, "predicate": predicate}
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": subject, "digest": {"sha256": sha256}}],
+        "predicateType": predicate_type,
+        "predicate": predicate,
+    }
 
 
 def about_bundle(bundle_sha256: str, predicate_type: str, predicate: dict[str, Any]) -> dict[str, Any]:
@@ -37,34 +41,75 @@ def sign_off(answer: SignOff) -> dict[str, Any]:
     return about_bundle(answer.bundle_sha256, SIGN_OFF, asdict(answer))
 
 
-def decision(drill_id: str, bundle_sha256: str, decided: Decision, decided_at: str, sign_off_problem: str | None = None,
-             sign_off_sha256: str | None = None, cleared_by: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The final decision. `sign_off_sha256` is the digest of the sign-off's envelope; `cleared_by` whoever cleared tasks."""
-    return about_bundle(bundle_sha256, DECISION, {
-        "drill_id": drill_id, "bundle_sha256": bundle_sha256, "decision": decided.value, "decided_at": decided_at,
-        "sign_off_problem": sign_off_problem, "sign_off_sha256": sign_off_sha256, "cleared_by": list(cleared_by)})
+def decision(
+    drill_id: str,
+    bundle_sha256: str,
+    decided: Decision,
+    decided_at: str,
+    sign_off_problem: str | None = None,
+    sign_off_sha256: str | None = None,
+    cleared_by: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """The final decision. `sign_off_sha256` is the digest of the sign-off's envelope; `cleared_by` whoever
+    cleared tasks.
+    """
+    return about_bundle(
+        bundle_sha256,
+        DECISION,
+        {
+            "drill_id": drill_id,
+            "bundle_sha256": bundle_sha256,
+            "decision": decided.value,
+            "decided_at": decided_at,
+            "sign_off_problem": sign_off_problem,
+            "sign_off_sha256": sign_off_sha256,
+            "cleared_by": list(cleared_by),
+        },
+    )
 
 
-def teardown(drill_id: str, bundle_sha256: str, finished_at: str, removed: tuple[str, ...], remaining: tuple[str, ...],
-             kept_until: str | None = None) -> dict[str, Any]:
-    """What was removed ("<kind> <namespace>/<name>"), what still exists, and until when the sandbox is kept if it is."""
-    return about_bundle(bundle_sha256, TEARDOWN, {
-        "drill_id": drill_id, "bundle_sha256": bundle_sha256, "finished_at": finished_at, "removed": list(removed),
-        "remaining": list(remaining), "kept_until": kept_until})
+def teardown(
+    drill_id: str,
+    bundle_sha256: str,
+    finished_at: str,
+    removed: tuple[str, ...],
+    remaining: tuple[str, ...],
+    kept_until: str | None = None,
+) -> dict[str, Any]:
+    """What was removed ("<kind> <namespace>/<name>"), what still exists, and until when the sandbox is kept if it
+    is.
+    """
+    return about_bundle(
+        bundle_sha256,
+        TEARDOWN,
+        {
+            "drill_id": drill_id,
+            "bundle_sha256": bundle_sha256,
+            "finished_at": finished_at,
+            "removed": list(removed),
+            "remaining": list(remaining),
+            "kept_until": kept_until,
+        },
+    )
 
 
 def predicate(content: dict[str, Any], predicate_type: str, what: str) -> tuple[str, dict[str, Any]]:
-    """(subject digest, predicate) of a statement of this type. Raises EvidenceError for any other, or a later version."""
+    """(subject digest, predicate) of a statement of this type. Raises EvidenceError for any other, or a later
+    version.
+    """
     try:
         kind, subjects, said = content["predicateType"], content["subject"], content["predicate"]
         if content["_type"] != STATEMENT_TYPE or kind != predicate_type:
-            raise EvidenceError(f"{what}: predicate type {kind!r}; this version reads {predicate_type}.",
-                                "Use the version of dalp_dr that wrote it.")
+            raise EvidenceError(
+                f"{what}: predicate type {kind!r}; this version reads {predicate_type}.",
+                "Use the version of dalp_dr that wrote it.",
+            )
         (subject,) = subjects
         return str(subject["digest"]["sha256"]), dict(said)
     except (KeyError, TypeError, ValueError) as error:
-        raise EvidenceError(f"{what}: not an in-toto statement with one subject ({error}).",
-                            "Take the file from the evidence store.") from error
+        raise EvidenceError(
+            f"{what}: not an in-toto statement with one subject ({error}).", "Take the file from the evidence store."
+        ) from error
 
 
 def read_sign_off(content: dict[str, Any], what: str) -> SignOff:
@@ -75,5 +120,7 @@ def read_sign_off(content: dict[str, Any], what: str) -> SignOff:
     except msgspec.ValidationError as error:
         raise EvidenceError(f"{what}: {error}.", "Take the file from the evidence store.") from error
     if answer.bundle_sha256 != digest:
-        raise EvidenceError(f"{what}: subject and content name different bundles.", "Take the file from the evidence store.")
+        raise EvidenceError(
+            f"{what}: subject and content name different bundles.", "Take the file from the evidence store."
+        )
     return answer

@@ -43,8 +43,10 @@ class FolderStore:
             os.link(unfinished, path)  # fails when the name exists: nothing is ever overwritten
         except FileExistsError:
             if path.read_bytes() != data:
-                raise EvidenceError(f"{key} exists with other content; evidence is never overwritten.",
-                                    "Look at both; use a new attempt.") from None
+                raise EvidenceError(
+                    f"{key} exists with other content; evidence is never overwritten.",
+                    "Look at both; use a new attempt.",
+                ) from None
         finally:
             unfinished.unlink(missing_ok=True)
 
@@ -52,14 +54,21 @@ class FolderStore:
         try:
             return self._path(key).read_bytes()
         except OSError as error:
-            raise EvidenceError(f"{key} cannot be read from the evidence folder ({error.strerror}).",
-                                "Check that it was stored.") from error
+            raise EvidenceError(
+                f"{key} cannot be read from the evidence folder ({error.strerror}).", "Check that it was stored."
+            ) from error
 
     def list(self, prefix: str) -> tuple[str, ...]:
-        keys = (p.relative_to(self.root).as_posix() for p in self.root.rglob("*") if p.is_file() and not p.name.endswith(".part"))
+        keys = (
+            p.relative_to(self.root).as_posix()
+            for p in self.root.rglob("*")
+            if p.is_file() and not p.name.endswith(".part")
+        )
         return tuple(sorted(key for key in keys if key.startswith(prefix)))
 
 
 def is_safe_key(key: str) -> bool:
     """True for a relative POSIX path that stays below its root and has no empty, dotted or odd parts."""
-    return bool(key) and all(part not in ("", ".", "..") and "\\" not in part and part.isprintable() for part in key.split("/"))
+    return bool(key) and all(
+        part not in ("", ".", "..") and "\\" not in part and part.isprintable() for part in key.split("/")
+    )

@@ -53,19 +53,29 @@ class Verification:
     def with_more(self, problems: Iterable[Problem], notes: Iterable[str] = ()) -> Verification:
         """With what a check of the ledger found; any problem takes READY away."""
         found = (*self.problems, *problems)
-        return replace(self, problems=found, notes=(*self.notes, *notes), decision=Decision.FIX if found else self.decision)
+        return replace(
+            self, problems=found, notes=(*self.notes, *notes), decision=Decision.FIX if found else self.decision
+        )
 
     def to_dict(self) -> dict[str, Any]:
         proposal = self.proposal
         return {
-            "bundle_sha256": self.bundle_sha256, "drill_id": self.drill_id, "attempt": self.attempt, "key_id": self.key_id,
-            "intact": self.intact, "decision": self.decision.value, "verdict": proposal.verdict.value if proposal else None,
+            "bundle_sha256": self.bundle_sha256,
+            "drill_id": self.drill_id,
+            "attempt": self.attempt,
+            "key_id": self.key_id,
+            "intact": self.intact,
+            "decision": self.decision.value,
+            "verdict": proposal.verdict.value if proposal else None,
             "proposed": proposal.decision.value if proposal else None,
             "outcome": proposal.outcome_kind.value if proposal else None,
             "reasons": [reason.to_dict() for reason in proposal.reasons] if proposal else [],
-            "sign_off_problem": self.sign_off_problem, "sealed_at": self.sealed_at,
-            "problems": [{"where": p.where, "what": p.what} for p in self.problems], "notes": list(self.notes),
-            "exit_code": self.exit_code}
+            "sign_off_problem": self.sign_off_problem,
+            "sealed_at": self.sealed_at,
+            "problems": [{"where": p.where, "what": p.what} for p in self.problems],
+            "notes": list(self.notes),
+            "exit_code": self.exit_code,
+        }
 
 
 @dataclass
@@ -83,8 +93,9 @@ class _Findings:
         self.add(where, text.removeprefix(f"{where}: "))
 
 
-def verify(bundle: Bundle, keys: Iterable[dsse.PublicKey], expected_drill_id: str | None = None,
-           **catalogue: Any) -> Verification:
+def verify(
+    bundle: Bundle, keys: Iterable[dsse.PublicKey], expected_drill_id: str | None = None, **catalogue: Any
+) -> Verification:
     """Everything that can be checked on the bundle alone; `ledger_verification` checks its place in the ledger."""
     known = tuple(keys)
     found = _Findings()
@@ -96,7 +107,9 @@ def verify(bundle: Bundle, keys: Iterable[dsse.PublicKey], expected_drill_id: st
         return result.with_more(found.problems)
     result = replace(result, drill_id=listing.drill_id, attempt=listing.attempt)
     if expected_drill_id and listing.drill_id != expected_drill_id:
-        found.add(manifest.NAME, f"this is the bundle of {listing.drill_id}, not of {expected_drill_id}; it was replayed")
+        found.add(
+            manifest.NAME, f"this is the bundle of {listing.drill_id}, not of {expected_drill_id}; it was replayed"
+        )
     _files(bundle, listing, found)
     stated = _signature(bundle, listing, known, found)
     result = replace(result, key_id=stated.get("key_id"), sealed_at=stated.get("sealed_at"))
@@ -106,8 +119,14 @@ def verify(bundle: Bundle, keys: Iterable[dsse.PublicKey], expected_drill_id: st
     proposal = _judged_anew(bundle, dossier, stated, found)
     checked = after.check(bundle, dossier.plan, proposal, known, str(stated.get("sealed_at") or dossier.plan.asked_at))
     found.notes.append("clock not attested: times are those of the drill's own machines")
-    result = replace(result, dossier=dossier, proposal=proposal, sign_off=checked.sign_off,
-                     sign_off_problem=checked.sign_off_problem, decision=checked.decision)
+    result = replace(
+        result,
+        dossier=dossier,
+        proposal=proposal,
+        sign_off=checked.sign_off,
+        sign_off_problem=checked.sign_off_problem,
+        decision=checked.decision,
+    )
     return result.with_more([*found.problems, *checked.problems], [*found.notes, *checked.notes])
 
 
@@ -119,7 +138,12 @@ def _files(bundle: Bundle, listing: manifest.Manifest, found: _Findings) -> None
     for path in sorted(bundle.files):
         top, _, name = path.partition("/")
         at_home = (name and "/" not in name and top in ("records", "captures", "after")) or path in (
-            PLAN, PROVENANCE, VERDICT, manifest.NAME, STATEMENT)
+            PLAN,
+            PROVENANCE,
+            VERDICT,
+            manifest.NAME,
+            STATEMENT,
+        )
         if not at_home:
             found.add(path, "no file of this name belongs into a bundle")
         elif top == "captures" and canonical.sha256(bundle.files[path]) != name:
@@ -131,7 +155,9 @@ def _files(bundle: Bundle, listing: manifest.Manifest, found: _Findings) -> None
             found.error(error, path)
 
 
-def _signature(bundle: Bundle, listing: manifest.Manifest, keys: tuple[dsse.PublicKey, ...], found: _Findings) -> dict[str, Any]:
+def _signature(
+    bundle: Bundle, listing: manifest.Manifest, keys: tuple[dsse.PublicKey, ...], found: _Findings
+) -> dict[str, Any]:
     """What the signed statement says; empty when it cannot be trusted."""
     if STATEMENT not in bundle.files:
         found.add(STATEMENT, "missing; the bundle was never sealed")
@@ -144,15 +170,22 @@ def _signature(bundle: Bundle, listing: manifest.Manifest, keys: tuple[dsse.Publ
         return {}
     if digest != canonical.sha256(bundle.files[manifest.NAME]):
         found.add(STATEMENT, "speaks of another manifest")
-    expected = {"drill_id": listing.drill_id, "attempt": listing.attempt, "previous": listing.previous,
-                "plan_sha256": listing.digest_of(PLAN), "clock": seal.CLOCK}
+    expected = {
+        "drill_id": listing.drill_id,
+        "attempt": listing.attempt,
+        "previous": listing.previous,
+        "plan_sha256": listing.digest_of(PLAN),
+        "clock": seal.CLOCK,
+    }
     for name, value in expected.items():
         if said.get(name) != value:
             found.add(STATEMENT, f"{name} is {said.get(name)!r}, the bundle has {value!r}")
     return {**said, "key_id": opened.key_id}
 
 
-def _dossier(bundle: Bundle, listing: manifest.Manifest, found: _Findings, catalogue: Mapping[str, Any]) -> Dossier | None:
+def _dossier(
+    bundle: Bundle, listing: manifest.Manifest, found: _Findings, catalogue: Mapping[str, Any]
+) -> Dossier | None:
     """Plan and the readable records; None without a readable plan."""
     try:
         plan = records.decode_plan(bundle.files[PLAN], PLAN)
@@ -179,7 +212,9 @@ def _dossier(bundle: Bundle, listing: manifest.Manifest, found: _Findings, catal
     for record in read:
         if record.kind not in dossier.known_kinds:
             found.add(f"records/{record.name}", f"kind {record.kind!r} is not known to this version")
-    unwanted = {path.removeprefix("captures/") for path in bundle.files if path.startswith("captures/")} - set(cited(read))
+    unwanted = {path.removeprefix("captures/") for path in bundle.files if path.startswith("captures/")} - set(
+        cited(read)
+    )
     for name in sorted(unwanted):
         found.add(f"captures/{name}", "no record cites it")
     return dossier
@@ -199,20 +234,22 @@ def _plan_faults(plan: DrillPlan, listing: manifest.Manifest) -> Iterator[str]:
 
 def _judged_anew(bundle: Bundle, dossier: Dossier, stated: Mapping[str, Any], found: _Findings) -> decide.Proposal:
     """The proposal the records allow; whatever verdict.json or the statement says differently is a problem."""
+    document: Any = None
     try:
         document = canonical.loads(bundle.files.get(VERDICT, b""), VERDICT)
+        if not isinstance(document, dict):
+            found.add(VERDICT, "is not a verdict")
     except EvidenceError as error:
-        document = {}
         found.error(error, VERDICT)
-    if not isinstance(document, dict):
-        document = {}
-    aborted = document.get("aborted")
-    proposal = decide.propose(dossier, aborted if isinstance(aborted, str) else None, missing_captures(dossier, bundle.files))
+    aborted = document.get("aborted") if isinstance(document, dict) else None
+    proposal = decide.propose(
+        dossier, aborted if isinstance(aborted, str) else None, missing_captures(dossier, bundle.files)
+    )
     anew = canonical.loads(canonical.dumps(verdict_document(dossier, proposal, aborted)))
-    for name in ("drill_id", "verdict", "decision", "outcome", "schema_version", "seed_rows"):
-        if document and document.get(name) != anew[name]:
-            found.add(VERDICT, f"states {name} {_short(document.get(name))}; the records give {_short(anew[name])}")
-    if document:
+    if isinstance(document, dict):
+        for name in ("drill_id", "verdict", "decision", "outcome", "schema_version", "seed_rows"):
+            if document.get(name) != anew[name]:
+                found.add(VERDICT, f"states {name} {_short(document.get(name))}; the records give {_short(anew[name])}")
         _compare_answers(document, anew, found)
     for name in ("verdict", "decision", "outcome"):
         if stated and stated.get(name) != anew[name]:
@@ -225,8 +262,11 @@ def _compare_answers(document: Mapping[str, Any], anew: Mapping[str, Any], found
         said, given = _answers(document.get(part)), _answers(anew[part])
         for key in sorted(set(said) | set(given)):
             if said.get(key) != given.get(key):
-                found.add(VERDICT, f"{part}: {key[0]} of {key[1]} is stated {said.get(key, 'nowhere')}, the records give "
-                                   f"{given.get(key, 'no such answer')}")
+                found.add(
+                    VERDICT,
+                    f"{part}: {key[0]} of {key[1]} is stated {said.get(key, 'nowhere')}, the records give "
+                    f"{given.get(key, 'no such answer')}",
+                )
         if said == given and document.get(part) != anew[part]:
             found.notes.append(f"{VERDICT}: some {part} are worded differently by this version; verdicts agree")
 

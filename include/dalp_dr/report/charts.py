@@ -1,4 +1,6 @@
-"""Pictures of a drill as SVG text. Colours are attributes for print and classes for the page's light and dark themes."""
+"""Pictures of a drill as SVG text. Colours are attributes for print and classes for the page's light and dark
+themes.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +8,19 @@ import math
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from dalp_dr.report.text import seconds
 from dalp_dr.report.view import Bar, Point
+from dalp_dr.text import seconds
 
 WIDTH, LEFT, ROW = 720, 190, 24
 INK, QUIET, LINE = "#1c2430", "#5b6675", "#d5dae1"
 GOOD, BAD, ACCENT, CALM = "#17795e", "#b3372f", "#c4612a", "#8fa3b8"
-TICKS = (0, 1, 10, 60, 600, 3600, 21600, 86400, 604800, 2592000)
+TICKS = (0, 10, 60, 600, 3600, 21600, 86400, 604800, 2592000)
 
 
 def timeline(bars: Sequence[Bar], font: str = "inherit") -> str:
-    """Phases one below the other on one axis; the critical path in the accent colour, waiting for people hatched apart."""
+    """Phases one below the other on one axis; the critical path in the accent colour, waiting for people hatched
+    apart.
+    """
     if not bars:
         return ""
     machine = [bar for bar in bars if not bar.waiting]
@@ -24,9 +28,11 @@ def timeline(bars: Sequence[Bar], font: str = "inherit") -> str:
     scale = (WIDTH - LEFT - 90) / end
     step = _step(end)
     height = ROW * len(bars) + 34
-    parts = [_line(LEFT + at * scale, 20, LEFT + at * scale, height - 10) + _text(LEFT + at * scale, 13, _clock(at), QUIET, "quiet",
-                                                                                 "middle")
-             for at in _range(0, end, step)]
+    parts = [
+        _line(LEFT + at * scale, 20, LEFT + at * scale, height - 10)
+        + _text(LEFT + at * scale, 13, _clock(at), QUIET, "quiet", "middle")
+        for at in _range(0, end, step)
+    ]
     for i, bar in enumerate(bars):
         y = 28 + i * ROW
         label = ("↳ " if bar.depth else "") + bar.name.replace("_", " ")
@@ -44,7 +50,9 @@ def timeline(bars: Sequence[Bar], font: str = "inherit") -> str:
 
 
 def skew(points: Sequence[Point], font: str = "inherit") -> str:
-    """How old each surface's recovered point is at the incident time (right edge), with its target, on a logarithmic axis."""
+    """How old each surface's recovered point is at the incident time (right edge), with its target, on a
+    logarithmic axis.
+    """
     if not points:
         return ""
     largest = max([p.target_seconds for p in points] + [p.age_seconds or 0 for p in points])
@@ -55,8 +63,12 @@ def skew(points: Sequence[Point], font: str = "inherit") -> str:
         return right - math.log10(1 + age) / span * (right - LEFT)
 
     height = ROW * len(points) + 50
-    parts = [_line(at(t), 20, at(t), height - 22) + _text(at(t), 13, "incident" if t == 0 else f"-{_short(t)}", QUIET, "quiet", "middle")
-             for t in TICKS if t <= largest]
+    parts = [
+        _line(at(t), 20, at(t), height - 22)
+        + _text(at(t), 13, "incident" if t == 0 else f"-{_short(t)}", QUIET, "quiet", "middle")
+        for t in TICKS
+        if t <= largest
+    ]
     for i, point in enumerate(points):
         y = 38 + i * ROW
         parts.append(_text(LEFT - 10, y + 4, point.surface, INK, "ink", "end"))
@@ -73,7 +85,8 @@ def skew(points: Sequence[Point], font: str = "inherit") -> str:
         parts.append(_text(right + 8, y + 4, seconds(point.age_seconds), colour, name))
     known = [p.age_seconds for p in points if p.age_seconds is not None]
     if len(known) > 1:
-        spread = f"Skew between the oldest and the youngest point: {seconds(max(known) - min(known))}. A bar marks each target."
+        widest = seconds(max(known) - min(known))
+        spread = f"Skew between the oldest and the youngest point: {widest}. A bar marks each target."
         parts.append(_text(LEFT, height - 6, spread, QUIET, "quiet"))
     return _svg(height, parts, font, "Recovered points before the incident time")
 
@@ -89,15 +102,19 @@ def trend(runs: Sequence[tuple[str, float, bool]], target_seconds: float, font: 
         return 120 - value / top * 100
 
     line = y(target_seconds)
-    parts = [f'<path class="quiet-line" d="M{LEFT} {line:.1f} H{WIDTH - 90}" stroke="{QUIET}" stroke-dasharray="4 4"/>',
-             _text(LEFT - 10, line + 4, f"target {seconds(target_seconds)}", QUIET, "quiet", "end"),
-             _line(LEFT, 120, WIDTH - 90, 120)]
+    parts = [
+        f'<path class="quiet-line" d="M{LEFT} {line:.1f} H{WIDTH - 90}" stroke="{QUIET}" stroke-dasharray="4 4"/>',
+        _text(LEFT - 10, line + 4, f"target {seconds(target_seconds)}", QUIET, "quiet", "end"),
+        _line(LEFT, 120, WIDTH - 90, 120),
+    ]
     path = " ".join(f"{'M' if i == 0 else 'L'}{LEFT + i * step:.1f} {y(r[1]):.1f}" for i, r in enumerate(runs))
     parts.append(f'<path class="calm-line" d="{path}" fill="none" stroke="{CALM}" stroke-width="2"/>')
     for i, (drill, value, ready) in enumerate(runs):
         colour, name = (GOOD, "good") if ready else (BAD, "bad")
-        parts.append(f'<circle class="{name}" cx="{LEFT + i * step:.1f}" cy="{y(value):.1f}" r="5" fill="{colour}">'
-                     f"<title>{escape(drill)}: {escape(seconds(value))}</title></circle>")
+        parts.append(
+            f'<circle class="{name}" cx="{LEFT + i * step:.1f}" cy="{y(value):.1f}" r="5" fill="{colour}">'
+            f"<title>{escape(drill)}: {escape(seconds(value))}</title></circle>"
+        )
     parts.append(_text(LEFT + (len(runs) - 1) * step, y(runs[-1][1]) - 12, seconds(runs[-1][1]), INK, "ink", "middle"))
     parts.append(_text(LEFT, 140, runs[0][0], QUIET, "quiet", "middle"))
     parts.append(_text(LEFT + (len(runs) - 1) * step, 140, runs[-1][0], QUIET, "quiet", "middle"))
@@ -105,8 +122,10 @@ def trend(runs: Sequence[tuple[str, float, bool]], target_seconds: float, font: 
 
 
 def _svg(height: float, parts: Sequence[str], font: str, title: str) -> str:
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" '
-            f'font-family={quoteattr(font)} font-size="12" role="img"><title>{escape(title)}</title>{"".join(parts)}</svg>')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="100%" '
+        f'font-family={quoteattr(font)} font-size="12" role="img"><title>{escape(title)}</title>{"".join(parts)}</svg>'
+    )
 
 
 def _text(x: float, y: float, words: str, fill: str, name: str, anchor: str = "start") -> str:
@@ -118,7 +137,9 @@ def _line(x1: float, y1: float, x2: float, y2: float) -> str:
 
 
 def _rect(x: float, y: float, width: float, height: float, fill: str, name: str) -> str:
-    return f'<rect class="{name}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="3" fill="{fill}"/>'
+    return (
+        f'<rect class="{name}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="3" fill="{fill}"/>'
+    )
 
 
 def _step(end: float) -> float:

@@ -21,15 +21,25 @@ FONT = "Libertinus Serif"  # carried by typst, so that every machine makes the s
 def render_pdf(view: View, dated: datetime) -> bytes:
     """The pages. `dated` becomes the document's date, so that the same evidence gives the same file."""
     template = (resources.files("dalp_dr.report") / "templates" / "report.typ").read_text(encoding="utf-8")
-    pictures = {"timeline": charts.timeline(view.bars, FONT), "skew": charts.skew(view.points, FONT),
-                "trend": charts.trend(view.trend, view.rto_target_seconds, FONT)}
+    pictures = {
+        "timeline": charts.timeline(view.bars, FONT),
+        "skew": charts.skew(view.points, FONT),
+        "trend": charts.trend(view.trend, view.rto_target_seconds, FONT),
+    }
     with tempfile.TemporaryDirectory(prefix="dalp-dr-report-") as folder:
         root = Path(folder)
         (root / "report.typ").write_text(template, encoding="utf-8")
         (root / "data.json").write_text(json.dumps({**asdict(view), "pictures": pictures}), encoding="utf-8")
         try:
-            pages: bytes = typst.compile(str(root / "report.typ"), root=str(root), ignore_system_fonts=True,
-                                         timestamp=dated, pdf_standards=["a-2b"])
+            pages: bytes = typst.compile(
+                str(root / "report.typ"),
+                root=str(root),
+                ignore_system_fonts=True,
+                timestamp=dated,
+                pdf_standards=["a-2b"],
+            )
         except (RuntimeError, ValueError, TypeError) as error:  # typst.TypstError is a RuntimeError
-            raise EvidenceError(f"The PDF report could not be typeset: {error}.", "The HTML report holds the same.") from error
+            raise EvidenceError(
+                f"The PDF report could not be typeset: {error}.", "The HTML report holds the same."
+            ) from error
     return pages

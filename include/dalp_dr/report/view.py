@@ -1,4 +1,6 @@
-"""What a report shows, worked out from a verified bundle: nothing here is taken from what the bundle says about itself."""
+"""What a report shows, worked out from a verified bundle: nothing here is taken from what the bundle says about
+itself.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,16 @@ from dalp_dr.dossier import Dossier, Outcome
 from dalp_dr.evidence.verify import Verification
 from dalp_dr.model.check import FINDINGS_SHOWN, Stage, Surface, Verdict, worst
 from dalp_dr.model.plan import DrillPlan, utc
-from dalp_dr.report.text import seconds, visible
+from dalp_dr.text import seconds, visible
 
 FACTS_SHOWN = 8
-SURFACE_NAMES = {Surface.DATABASE: "Database", Surface.KUBERNETES_RESOURCES: "Kubernetes resources",
-                 Surface.OBJECT_STORAGE: "Object storage", Surface.OBSERVABILITY: "Observability data",
-                 Surface.CONFIGURATION: "Configuration"}
+SURFACE_NAMES = {
+    Surface.DATABASE: "Database",
+    Surface.KUBERNETES_RESOURCES: "Kubernetes resources",
+    Surface.OBJECT_STORAGE: "Object storage",
+    Surface.OBSERVABILITY: "Observability data",
+    Surface.CONFIGURATION: "Configuration",
+}
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,9 @@ class View:
 
 
 def of(result: Verification, earlier: Iterable[Mapping[str, Any]] = ()) -> View:
-    """The view of a verified bundle; `earlier` are summaries of drills before it. Raises ValueError without a readable plan."""
+    """The view of a verified bundle; `earlier` are summaries of drills before it. Raises ValueError without a
+    readable plan.
+    """
     dossier, proposal = result.dossier, result.proposal
     if dossier is None or proposal is None:
         raise ValueError("a bundle without a readable plan has no report")
@@ -109,12 +117,23 @@ def of(result: Verification, earlier: Iterable[Mapping[str, Any]] = ()) -> View:
     timing = _timing(dossier)
     outcomes = dossier.outcomes()
     return View(
-        headline=headline, sentence=sentence, good=good, facts=_facts(dossier.plan, result),
-        problems=tuple(visible(p) for p in result.problems), targets=_targets(dossier.plan, timing), bars=bars,
-        waiting_seconds=waiting, points=_points(dossier.plan, timing), rows=_rows(dossier),
-        reasons=_reasons(proposal), checks=_checks(dossier, outcomes), trend=_trend(dossier.plan, timing, result, earlier),
-        rto_target_seconds=float(dossier.plan.environment.targets.rto_seconds), provenance=_provenance(dossier, result),
-        notes=tuple(visible(n) for n in result.notes))
+        headline=headline,
+        sentence=sentence,
+        good=good,
+        facts=_facts(dossier.plan, result),
+        problems=tuple(visible(p) for p in result.problems),
+        targets=_targets(dossier.plan, timing),
+        bars=bars,
+        waiting_seconds=waiting,
+        points=_points(dossier.plan, timing),
+        rows=_rows(dossier),
+        reasons=_reasons(proposal),
+        checks=_checks(dossier, outcomes),
+        trend=_trend(dossier.plan, timing, result, earlier),
+        rto_target_seconds=float(dossier.plan.environment.targets.rto_seconds),
+        provenance=_provenance(dossier, result),
+        notes=tuple(visible(n) for n in result.notes),
+    )
 
 
 def _timing(dossier: Dossier) -> Mapping[str, Any]:
@@ -125,26 +144,44 @@ def _timing(dossier: Dossier) -> Mapping[str, Any]:
 def _headline(result: Verification, proposal: Proposal) -> tuple[str, str, bool]:
     """The decision in one word and in one sentence."""
     if result.problems:
-        return "NOT INTACT", f"The evidence cannot be believed: {len(result.problems)} problems were found in it.", False
+        return (
+            "NOT INTACT",
+            f"The evidence cannot be believed: {len(result.problems)} problems were found in it.",
+            False,
+        )
     if result.decision is Decision.READY:
         by = visible(result.sign_off.signer) if result.sign_off else "an owner"
         return "READY", f"Restored, running, reconciled and in time; signed off by {by}.", True
     if proposal.decision is Decision.READY:
-        return "FIX", f"Everything passes, but the drill is not READY: {result.sign_off_problem or 'no final decision yet'}.", False
+        return (
+            "FIX",
+            f"Everything passes, but the drill is not READY: {result.sign_off_problem or 'no final decision yet'}.",
+            False,
+        )
     count = len(proposal.reasons)
-    word = {OutcomeKind.REFUSED: "The drill was refused before anything was restored",
-            OutcomeKind.ABORTED: "The drill was given up"}.get(proposal.outcome_kind, "This environment is not proven recoverable")
+    word = {
+        OutcomeKind.REFUSED: "The drill was refused before anything was restored",
+        OutcomeKind.ABORTED: "The drill was given up",
+    }.get(proposal.outcome_kind, "This environment is not proven recoverable")
     failed = sum(r.verdict is Verdict.FAIL for r in proposal.reasons)
     return "FIX", f"{word}: {failed} failed, {count - failed} not known.", False
 
 
 def _facts(plan: DrillPlan, result: Verification) -> tuple[tuple[str, str], ...]:
-    pairs = (("Environment", plan.environment.name), ("Drill", plan.drill_id), ("Attempt", result.attempt),
-             ("Workflow", f"{plan.dag_id}, run {plan.run_id}"), ("Asked for", f"{plan.asked_at} by {plan.started_by}"),
-             ("Incident time", f"{plan.incident_time} (policy {plan.policy})"),
-             ("Surfaces", "all five" if plan.full else ", ".join(s.value for s in plan.surfaces)),
-             ("Targets", f"version {plan.environment.targets.version}, approved by {plan.environment.targets.approved_by} "
-                         f"on {plan.environment.targets.approved_on}"))
+    pairs = (
+        ("Environment", plan.environment.name),
+        ("Drill", plan.drill_id),
+        ("Attempt", result.attempt),
+        ("Workflow", f"{plan.dag_id}, run {plan.run_id}"),
+        ("Asked for", f"{plan.asked_at} by {plan.started_by}"),
+        ("Incident time", f"{plan.incident_time} (policy {plan.policy})"),
+        ("Surfaces", "all five" if plan.full else ", ".join(s.value for s in plan.surfaces)),
+        (
+            "Targets",
+            f"version {plan.environment.targets.version}, approved by {plan.environment.targets.approved_by} "
+            f"on {plan.environment.targets.approved_on}",
+        ),
+    )
     return tuple((name, visible(value)) for name, value in pairs)
 
 
@@ -152,12 +189,22 @@ def _targets(plan: DrillPlan, timing: Mapping[str, Any]) -> tuple[TargetRow, ...
     targets, by_surface = plan.environment.targets, timing.get("rpo_by_surface") or {}
 
     def row(name: str, target: float, achieved: float | None) -> TargetRow:
-        return TargetRow(name, f"at most {seconds(target)}", seconds(achieved), None if achieved is None else achieved <= target)
+        return TargetRow(
+            name, f"at most {seconds(target)}", seconds(achieved), None if achieved is None else achieved <= target
+        )
 
-    rows = [row("RTO: services healthy and reconciled", targets.rto_seconds, timing.get("rto_seconds")),
-            row("RTT: everything verified", targets.rtt_seconds, timing.get("rtt_seconds"))]
+    rows = [
+        row("RTO: services healthy and reconciled", targets.rto_seconds, timing.get("rto_seconds")),
+        row("RTT: everything verified", targets.rtt_seconds, timing.get("rtt_seconds")),
+    ]
     for surface in plan.surfaces:
-        rows.append(row(f"RPO {SURFACE_NAMES[surface].lower()}", targets.rpo_seconds[surface.value], by_surface.get(surface.value)))
+        rows.append(
+            row(
+                f"RPO {SURFACE_NAMES[surface].lower()}",
+                targets.rpo_seconds[surface.value],
+                by_surface.get(surface.value),
+            )
+        )
     return tuple(rows)
 
 
@@ -168,19 +215,27 @@ def _bars(dossier: Dossier, result: Verification) -> tuple[tuple[Bar, ...], floa
     def since(moment: str) -> float:
         return (utc(moment) - asked).total_seconds()
 
-    phases = sorted(((visible(p["name"]), since(p["started_at"]), since(p["started_at"]) + float(p["seconds"]))
-                     for p in timing.get("phases") or ()), key=lambda p: (p[1], p[2]))
+    phases = sorted(
+        (
+            (visible(p["name"]), since(p["started_at"]), since(p["started_at"]) + float(p["seconds"]))
+            for p in timing.get("phases") or ()
+        ),
+        key=lambda p: (p[1], p[2]),
+    )
     critical = critical_path(phases)
     marks = {m["name"]: since(m["at"]) for m in timing.get("marks") or ()}
-    branches = sorted((visible(name.replace("_started", "").replace(":", " ")), at, marks[end]) for name, at in marks.items()
-                      if (end := _end_of(name)) in marks)
+    branches = sorted(
+        (visible(name.replace("_started", "").replace(":", " ")), at, marks[end])
+        for name, at in marks.items()
+        if (end := _end_of(name)) in marks
+    )
     longest = max((b[2] for b in branches), default=None)
     bars = [Bar(*phase, phase in critical) for phase in phases]
-    at = next((i + 1 for i, bar in enumerate(bars) if bar.name == Stage.RESTORE.value), len(bars))
-    bars[at:at] = [Bar(*branch, branch[2] == longest, 1) for branch in branches]
+    place = next((i + 1 for i, bar in enumerate(bars) if bar.name == Stage.RESTORE.value), len(bars))
+    bars[place:place] = [Bar(*branch, branch[2] == longest, 1) for branch in branches]
     if result.sealed_at and result.sign_off:
-        start, end = since(result.sealed_at), since(result.sign_off.signed_at)
-        return (*bars, Bar("waiting for the owner", start, end, False, 0, True)), end - start
+        sealed, signed = since(result.sealed_at), since(result.sign_off.signed_at)
+        return (*bars, Bar("waiting for the owner", sealed, signed, False, 0, True)), signed - sealed
     return tuple(bars), None
 
 
@@ -214,8 +269,14 @@ def _rows(dossier: Dossier) -> tuple[EvidenceRow, ...]:
         kinds = {k.name for k in dossier.known_kinds.values() if k.seed_row == row.title}
         verdict = worst(o.result.verdict for o in dossier.outcomes() if o.check.kind in kinds)
         entries = tuple((visible(r.subject), in_words(r.facts or {})) for r in row.records)
-        found.append(EvidenceRow(row.title, Verdict.INCONCLUSIVE if row.missing and verdict is Verdict.PASS else verdict, entries,
-                                 tuple(visible(m) for m in row.missing)))
+        found.append(
+            EvidenceRow(
+                row.title,
+                Verdict.INCONCLUSIVE if row.missing and verdict is Verdict.PASS else verdict,
+                entries,
+                tuple(visible(m) for m in row.missing),
+            )
+        )
     return tuple(found)
 
 
@@ -225,8 +286,11 @@ def in_words(facts: Mapping[str, Any], limit: int = FACTS_SHOWN) -> str:
     for name, value in facts.items():
         label = visible(name).replace("_", " ")
         if isinstance(value, Mapping):
-            shown += [f"{label} {visible(k).replace('_', ' ')} {visible(v)}" for k, v in value.items()
-                      if isinstance(v, (str, int, float)) and v != ""]
+            shown += [
+                f"{label} {visible(k).replace('_', ' ')} {visible(v)}"
+                for k, v in value.items()
+                if isinstance(v, (str, int, float)) and v != ""
+            ]
         elif isinstance(value, (list, tuple)):
             shown.append(f"{label} {len(value)}")
         elif value is not None and value != "":
@@ -236,9 +300,22 @@ def in_words(facts: Mapping[str, Any], limit: int = FACTS_SHOWN) -> str:
 
 
 def _reasons(proposal: Proposal) -> tuple[CheckRow, ...]:
-    return tuple(CheckRow(visible(r.check), visible(r.subject), "", _surface(r.surface), r.verdict, visible(r.expected),
-                          visible(r.observed), visible(r.next_step), visible(r.runbook), tuple(visible(f) for f in r.findings), 1)
-                 for r in proposal.reasons)
+    return tuple(
+        CheckRow(
+            visible(r.check),
+            visible(r.subject),
+            "",
+            _surface(r.surface),
+            r.verdict,
+            visible(r.expected),
+            visible(r.observed),
+            visible(r.next_step),
+            visible(r.runbook),
+            tuple(visible(f) for f in r.findings),
+            1,
+        )
+        for r in proposal.reasons
+    )
 
 
 def _surface(value: str | None) -> str:
@@ -249,19 +326,36 @@ def _checks(dossier: Dossier, outcomes: Iterable[Outcome]) -> tuple[tuple[str, t
     by_stage: dict[Stage, list[CheckRow]] = {}
     for outcome in outcomes:
         check, result = outcome.check, outcome.result
-        by_stage.setdefault(check.stage, []).append(CheckRow(
-            visible(check.id), visible(outcome.subject), visible(check.question), _surface(check.surface), result.verdict,
-            visible(result.expected), visible(result.observed), visible(check.next_step), visible(check.runbook),
-            tuple(visible(f) for f in result.findings[:FINDINGS_SHOWN]), len(dossier.attempts(check.kind, outcome.subject))))
+        by_stage.setdefault(check.stage, []).append(
+            CheckRow(
+                visible(check.id),
+                visible(outcome.subject),
+                visible(check.question),
+                _surface(check.surface),
+                result.verdict,
+                visible(result.expected),
+                visible(result.observed),
+                visible(check.next_step),
+                visible(check.runbook),
+                tuple(visible(f) for f in result.findings[:FINDINGS_SHOWN]),
+                len(dossier.attempts(check.kind, outcome.subject)),
+            )
+        )
     return tuple((stage.value, tuple(by_stage[stage])) for stage in Stage if stage in by_stage)
 
 
-def _trend(plan: DrillPlan, timing: Mapping[str, Any], result: Verification,
-           earlier: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, float, bool], ...]:
+def _trend(
+    plan: DrillPlan, timing: Mapping[str, Any], result: Verification, earlier: Iterable[Mapping[str, Any]]
+) -> tuple[tuple[str, float, bool], ...]:
     """Achieved RTO of the drills of this environment, oldest first, this one last."""
-    before = sorted((str(s.get("started_at")), str(s.get("drill_id")), float(s["rto_seconds"]), s.get("decision") == "READY")
-                    for s in earlier if s.get("rto_seconds") is not None and s.get("environment") == plan.environment.name
-                    and s.get("drill_id") != plan.drill_id and str(s.get("started_at")) < plan.asked_at)
+    before = sorted(
+        (str(s.get("started_at")), str(s.get("drill_id")), float(s["rto_seconds"]), s.get("decision") == "READY")
+        for s in earlier
+        if s.get("rto_seconds") is not None
+        and s.get("environment") == plan.environment.name
+        and s.get("drill_id") != plan.drill_id
+        and str(s.get("started_at")) < plan.asked_at
+    )
     own = timing.get("rto_seconds")
     now = [] if own is None else [(plan.asked_at, plan.drill_id, float(own), result.decision is Decision.READY)]
     return tuple((visible(drill), rto, ready) for _, drill, rto, ready in [*before, *now][-12:])
@@ -271,10 +365,17 @@ def _provenance(dossier: Dossier, result: Verification) -> tuple[tuple[str, str]
     record = dossier.record("provenance")
     facts: Mapping[str, Any] = (record.facts or {}) if record else {}
     versions = facts.get("versions") or {}
-    pairs = [("Bundle (sha256 of the manifest)", result.bundle_sha256), ("Signed by key", result.key_id or "not signed"),
-             ("Sealed at", f"{result.sealed_at or 'not sealed'} (clock not attested)"),
-             ("Configuration commit", dossier.plan.configuration.commit if dossier.plan.configuration else "none"),
-             ("Project commit", f"{facts['commit']}{' with uncommitted changes' if facts.get('dirty') else ''}" if facts.get("commit")
-              else "not recorded"),
-             *((f"Version of {name}", value) for name, value in sorted(versions.items()))]
+    pairs = [
+        ("Bundle (sha256 of the manifest)", result.bundle_sha256),
+        ("Signed by key", result.key_id or "not signed"),
+        ("Sealed at", f"{result.sealed_at or 'not sealed'} (clock not attested)"),
+        ("Configuration commit", dossier.plan.configuration.commit if dossier.plan.configuration else "none"),
+        (
+            "Project commit",
+            f"{facts['commit']}{' with uncommitted changes' if facts.get('dirty') else ''}"
+            if facts.get("commit")
+            else "not recorded",
+        ),
+        *((f"Version of {name}", value) for name, value in sorted(versions.items())),
+    ]
     return tuple((visible(name), visible(value)) for name, value in pairs)

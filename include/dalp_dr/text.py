@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
+_UNITS = ((3600, 60, "min", 1, "s"), (86400, 3600, "h", 60, "min"), (math.inf, 86400, "d", 3600, "h"))
+
 
 def visible(value: object) -> str:
     """`value` as text in which control characters, direction marks and broken code points show as escapes.
@@ -20,14 +24,14 @@ def _escape(character: str) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A duration as people say it: `48 s`, `6 min 52 s`, `2 h 05 min`, `3 d 04 h`; `not measured` for None."""
+    """A duration as people say it: `48 s`, `6 min 52 s`, `2 h 05 min`, `1 d`; `not measured` for None."""
     if value is None:
         return "not measured"
     whole = round(value)
     if whole < 60:
         return f"{value:.1f} s" if value < 10 and value != whole else f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"
+    for limit, size, unit, smaller_size, smaller in _UNITS:
+        if whole < limit:
+            count, rest = divmod(whole, size)
+            return f"{count} {unit} {rest // smaller_size:02d} {smaller}" if rest // smaller_size else f"{count} {unit}"
+    raise ValueError(f"{value} is no duration")

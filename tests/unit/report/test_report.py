@@ -1,0 +1,240 @@
+"""The report says what the evidence supports, in words, numbers and pictures, and shows hostile text as text."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import xml.etree.ElementTree as ET
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from dalp_dr import report
+from dalp_dr.dossier import SEED_ROWS
+from dalp_dr.evidence.bundle import Bundle
+from dalp_dr.evidence.verify import verify
+from dalp_dr.model.record import encode
+from dalp_dr.report import charts
+from dalp_dr.report.view import Bar, Point, critical_path, in_words
+from dalp_dr.text import seconds, visible
+from synthetic_drill import (
+    CATALOGUE,
+    PUBLIC,
+    TIMING,
+    CountFacts,
+    a_plan,
+    a_record,
+    an_answer,
+    decided,
+    good_records,
+    sealed,
+    with_record,
+)
+
+PLAN = a_plan()
+HOSTILE = "<script>alert(1)</script><img src=x onerror=y> \u202eexe.gnp \x1b[31m \x00 {{7*7}} #set text(red) $x$ \"'"
+
+
+def view(bundle: Bundle, **more: Any) -> report.View:
+    return report.of(verify(bundle, [PUBLIC], **CATALOGUE), **more)
+
+
+READY = view(decided(sealed(PLAN)))
+BROKEN = with_record(
+    with_record(good_records(PLAN), a_record(PLAN, "reconciliation", facts=CountFacts(3, 2, (HOSTILE,)))),
+    a_record(PLAN, "object_versions", facts=None, error=HOSTILE),
+)
+FIX = view(decided(sealed(PLAN, BROKEN)))
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+@pytest.mark.parametrize("shown", [READY, FIX], ids=["READY", "FIX"])
+def test_the_page_asks_for_nothing_and_runs_nothing(shown: report.View) -> None:
+    page = Page(report.render_html(shown))
+    names = {tag for tag, _ in page.tags}
+    assert not names & {"script", "img", "link", "iframe", "object", "form", "base", "audio", "video", "foreignobject"}
+    for tag, attributes in page.tags:
+        assert not {
+            name for name in attributes if name.startswith("on") or name in ("src", "href", "style", "xlink:href")
+        }, tag
+    policy = next(a["content"] for t, a in page.tags if t == "meta" and a.get("http-equiv"))
+    style = re.search(r"<style>(.*?)</style>", report.render_html(shown), re.DOTALL)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    assert "url(" not in style[1] and "@import" not in style[1]
+
+
+def test_hostile_text_is_shown_as_text() -> None:
+    text = report.render_html(FIX)
+    assert "<script>" not in text and "\u202e" not in text and "\x1b" not in text and "\x00" not in text
+    shown = " ".join(Page(text).words)
+    assert "<script>alert(1)</script>" in shown and "\\u202e" in shown and "\\u001b" in shown and "{{7*7}}" in shown
+
+
+def test_decision_first() -> None:
+    for shown, word in ((READY, "READY"), (FIX, "FIX")):
+        words = [w.strip() for w in Page(report.render_html(shown).split("<body>")[1]).words if w.strip()]
+        assert words[0] == word
+
+
+def test_the_seven_rows_in_the_seeds_order() -> None:
+    text = report.render_html(READY)
+    places = [text.index(f"<td>{title}</td>") for title in SEED_ROWS]
+    assert places == sorted(places)
+    assert [row.title for row in READY.rows] == list(SEED_ROWS)
+
+
+def test_a_row_without_facts_is_never_shown_as_pass() -> None:
+    row = next(r for r in FIX.rows if r.title == "Object version check")
+    assert row.missing and row.verdict != "pass"
+
+
+def test_every_reason_has_expected_observed_next_step_and_runbook() -> None:
+    text = " ".join(Page(report.render_html(FIX)).words)
+    for reason in FIX.reasons:
+        assert all(part in text for part in (reason.check, reason.expected, reason.next_step, reason.runbook))
+
+
+HEADLINES = {
+    "signed": (decided(sealed(PLAN)), "READY", "signed off by otto"),
+    "nobody signed": (sealed(PLAN), "FIX", "no owner signed off"),
+    "rejected": (decided(sealed(PLAN), an_answer(sealed(PLAN), approved=False, reason="too slow")), "FIX", "too slow"),
+    "failed": (decided(sealed(PLAN, BROKEN)), "FIX", "1 failed, 2 not known"),
+    "tampered": (Bundle({**sealed(PLAN).files, "note": b""}, ""), "NOT INTACT", "cannot be believed"),
+}
+
+
+@pytest.mark.parametrize(("bundle", "word", "says"), HEADLINES.values(), ids=HEADLINES.keys())
+def test_headline(bundle: Bundle, word: str, says: str) -> None:
+    shown = view(bundle)
+    assert shown.headline == word and says in shown.sentence and shown.good == (word == "READY")
+
+
+def test_targets_against_achieved_and_what_was_not_measured_is_not_met() -> None:
+    facts = {**encode(TIMING), "rto_seconds": None, "rpo_by_surface": {"database": 9999.0}}
+    rows = {
+        t.name: t
+        for t in view(sealed(PLAN, with_record(good_records(PLAN), a_record(PLAN, "timing", facts=facts)))).targets
+    }
+    assert rows["RTO: services healthy and reconciled"].met is None
+    assert rows["RPO database"].met is False and rows["RPO configuration"].met is None
+    assert {t.name: t.met for t in READY.targets}["RTO: services healthy and reconciled"] is True
+
+
+def test_people_are_waited_for_apart_from_the_clock() -> None:
+    assert READY.waiting_seconds == 600.0
+    assert "not part of the recovery clock" in charts.timeline(READY.bars)
+
+
+def test_the_critical_path_goes_back_from_the_end() -> None:
+    spans = [("a", 0.0, 10.0), ("b", 10.0, 50.0), ("c", 10.0, 30.0), ("d", 51.0, 60.0)]
+    assert [s[0] for s in critical_path(spans)] == ["a", "b", "d"]
+    assert critical_path([]) == ()
+
+
+def test_the_trend_holds_earlier_drills_of_this_environment_only() -> None:
+    earlier = [
+        {
+            "environment": "lab",
+            "drill_id": "d-20260707-00000001",
+            "rto_seconds": 500,
+            "decision": "FIX",
+            "started_at": "2026-07-07T06:00:00Z",
+        },
+        {
+            "environment": "other",
+            "drill_id": "d-20260707-00000002",
+            "rto_seconds": 1,
+            "started_at": "2026-07-07T06:00:00Z",
+        },
+        {
+            "environment": "lab",
+            "drill_id": "d-20270101-00000003",
+            "rto_seconds": 1,
+            "started_at": "2027-01-01T06:00:00Z",
+        },
+        {"environment": "lab", "drill_id": "d-20260707-00000004", "rto_seconds": None},
+    ]
+    assert [t[0] for t in view(decided(sealed(PLAN)), earlier=earlier).trend] == ["d-20260707-00000001", PLAN.drill_id]
+
+
+PICTURES = {
+    "timeline": charts.timeline(
+        [Bar("a<b>", 0, 10, True), Bar("r", 0, 86400 * 3, False, 1), Bar("wait", 0, 9e6, False, 0, True)]
+    ),
+    "skew": charts.skew([Point("Database", 12.0, 300.0), Point("<x>", None, 86400.0), Point("Objects", 0.0, 1.0)]),
+    "trend": charts.trend([("d<1>", 100.0, True), ("d-2", 900.0, False)], 600.0),
+    "one instant": charts.timeline([Bar("a", 0, 0, True)]),
+}
+
+
+@pytest.mark.parametrize("svg", PICTURES.values(), ids=PICTURES.keys())
+def test_pictures_are_whole_and_named(svg: str) -> None:
+    root = ET.fromstring(svg)
+    assert root[0].tag.endswith("title") and root.get("role") == "img"
+    assert "NaN" not in svg and "inf" not in svg
+
+
+def test_no_picture_of_nothing() -> None:
+    assert charts.timeline(()) == charts.skew(()) == charts.trend([("d", 1.0, True)], 1.0) == ""
+
+
+def test_the_pdf_of_hostile_evidence(tmp_path: object) -> None:
+    dated = datetime(2026, 10, 6, tzinfo=UTC)
+    first = report.render_pdf(FIX, dated)
+    assert first.startswith(b"%PDF-") and first == report.render_pdf(FIX, dated)
+
+
+DURATIONS = {
+    None: "not measured",
+    0: "0 s",
+    0.4: "0.4 s",
+    59.6: "1 min",
+    65: "1 min 05 s",
+    3600: "1 h",
+    7500: "2 h 05 min",
+    90000: "1 d 01 h",
+}
+
+
+@pytest.mark.parametrize(("value", "words"), DURATIONS.items())
+def test_durations_in_words(value: float | None, words: str) -> None:
+    assert seconds(value) == words
+
+
+def test_visible_keeps_ordinary_text_of_any_language() -> None:
+    for text in ("naïve 日本 العربية", "a b", ""):
+        assert visible(text) == text
+    assert visible("a\nb\x07\u200f\U000e0001") == "a ⏎ b\\u0007\\u200f\\U000e0001"
+
+
+def test_facts_in_words() -> None:
+    facts = {
+        "backup_name": "app-1",
+        "found": {"phase": "Completed", "none": None},
+        "items": [1, 2],
+        "ok": True,
+        "empty": "",
+        "no": None,
+    }
+    assert in_words(facts) == "backup name app-1; found phase Completed; items 2; ok yes"
+    assert in_words(facts, 2) == "backup name app-1; found phase Completed; 2 more"
