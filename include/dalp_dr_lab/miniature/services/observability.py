@@ -50,7 +50,7 @@ def answer(request: server.Request) -> server.Answer:
     queries: dict[str, tuple[str, str, Callable[[dict[str, Any], str], bool]]] = {
         "/metrics/query": ("metrics", "name", lambda e, v: e["name"] == v),
         "/logs/query": ("logs", "contains", lambda e, v: v in e["line"]),
-        "/traces/query": ("traces", "id", lambda e, v: e["id"] == v),
+        "/traces/query": ("traces", "id", lambda e, v: e["id"].startswith(v)),
     }
     if request.path not in queries:
         raise server.not_found(request)
