@@ -1,1 +1,1 @@
-"""Everything of the drill that knows Airflow: hooks, operators, triggers, task groups, pages."""
+"""Recovery drills in Airflow: hooks, triggers, operators and task groups over the pure core `dalp_dr`."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from airflow.sdk import BaseHook
 
 from dalp_dr.errors import RefusedError
-from dalp_dr_airflow.hooks.errors import Conflict, Missing, NoAnswer, RetryPolicy
+from dalp_dr_airflow.hooks.errors import Conflict, Missing, NoAnswer, RetryPolicy, redact
 from dalp_dr_airflow.hooks.kubernetes_api import HttpAnswer, KubernetesApi, explanation
 from dalp_dr_airflow.hooks.kubernetes_guard import WriteScope
 from dalp_dr_airflow.hooks.kubernetes_paths import collection, collection_of, path_of, place_of, segment

@@ -80,7 +80,7 @@ class QuarantineProbeOperator(DrillOperator):
                                  f"cnpg.io/cluster={plan.environment.database.cluster}")
         targets = probe.targets(plan, services, pods)
         started = [self.start(drill, role, targets) for role in plan.roles]
-        runs = [probe.parse(plan, role, self.when, self.finish(drill, pod)) for role, pod in zip(plan.roles, started, strict=True)]
+        runs = [probe.parse(role, self.when, self.finish(drill, pod)) for role, pod in zip(plan.roles, started, strict=True)]
 
         def every(kind: str) -> list[dict[str, Any]]:
             return [o for n in names for o in drill.sandbox.list(f"{kind.format(n)}")]
@@ -88,7 +88,7 @@ class QuarantineProbeOperator(DrillOperator):
         policies = every("/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies")
         quotas = every("/api/v1/namespaces/{}/resourcequotas")
         namespaces = [drill.sandbox.get(f"/api/v1/namespaces/{n}") for n in names]
-        return Gathered("isolation", quarantine.facts_from(namespaces, policies, quotas, targets, runs), self.when)
+        return Gathered("isolation", quarantine.facts_from(plan, namespaces, policies, quotas, runs), self.when)
 
     def start(self, drill: Drill, role: str, targets: Any) -> dict[str, Any]:
         """The probe's positive control must be there first; a probe left by an earlier attempt is not believed."""

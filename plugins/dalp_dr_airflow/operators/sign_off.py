@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 APPROVE, REJECT = "Approve", "Reject"
+SUBJECT = "Approve the recovery drill {{ dag_run.run_id }}?"
+BODY = """Read the report first. You approve exactly this bundle; repeat its digest in the form:
+
+`{{ ti.xcom_pull(task_ids='seal.evidence')['bundle_sha256'] }}`"""
 PLAYED = "Played by the runner of the lab"  # how the lab's runner begins its comment; such a sign-off earns no claim
 
 
@@ -27,13 +31,9 @@ class SignOffOperator(HITLOperator):
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            subject="Approve the recovery drill {{ dag_run.run_id }}?",
-            body="Read the report first. You approve exactly this bundle:\n\n`{{ ti.xcom_pull(task_ids='seal.evidence')['bundle_sha256'] }}`",
-            options=[APPROVE, REJECT],
-            params={"bundle_sha256": Param("", type="string", title="Digest of the bundle you approve"),
-                    "comment": Param("", type=["null", "string"], title="Comment, or why you reject it")},
-            **kwargs)
+        kwargs["params"] = {"bundle_sha256": Param("", type="string", title="Digest of the bundle you approve"),
+                            "comment": Param("", type=["null", "string"], title="Comment, or why you reject it")}
+        super().__init__(subject=SUBJECT, body=BODY, options=[APPROVE, REJECT], **kwargs)
 
     def execute(self, context: Context) -> Any:
         sealed = newest_bundle(Drill.open(context))
