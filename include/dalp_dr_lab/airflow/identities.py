@@ -32,11 +32,12 @@ def kubeconfig(lab: Lab, places: Places, account: str) -> dict[str, Any]:
     """A kubeconfig for one ServiceAccount of namespace dalp-dr; its token is kept and renewed after half its life."""
     admin = yaml.safe_load(Path(lab.kubeconfig).read_text())
     cluster = _current_cluster(admin)
+    uid = lab.kubectl("get", "serviceaccount", account, "-n", NAMESPACE, "-o", "jsonpath={.metadata.uid}")
     known: dict[str, Any] = json.loads(places.tokens.read_text()) if places.tokens.exists() else {}
     entry = known.get(account)
-    if not entry or entry["cluster"] != cluster or time.time() - entry["issued_at"] > RENEW_AFTER_SECONDS:
+    if not entry or entry.get("uid") != uid or time.time() - entry["issued_at"] > RENEW_AFTER_SECONDS:
         token = lab.kubectl("create", "token", account, "-n", NAMESPACE, f"--duration={TOKEN_SECONDS}s").strip()
-        entry = {"token": token, "cluster": cluster, "issued_at": int(time.time())}
+        entry = {"token": token, "uid": uid, "issued_at": int(time.time())}
         write_private(places.tokens, {**known, account: entry})
     return {
         "apiVersion": "v1",

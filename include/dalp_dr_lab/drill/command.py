@@ -62,6 +62,7 @@ class Command:
                 preparation.refresh_backups()
         with self.stopwatch.phase("airflow", "its database and four components"):
             self.lab = preparation.airflow_up(self.lab)
+        preparation.clear(self.lab, self._api("starter"), self.screen.say)
         try:
             if self.options.faults:
                 with self.stopwatch.phase("break", ", ".join(self.options.faults)):
@@ -90,15 +91,24 @@ class Command:
         return self.watch is not None and not self.watch.run.ended
 
     def _start(self) -> Watch:
-        url, users = _airflow(self.lab)
-        starter = AirflowApi(url, "starter", users["starter"])
-        owner = AirflowApi(url, "owner", users["owner"]) if self.options.plays_owner else None
-        run = start.drill(starter, self.options, airflow.parsing_since(self.lab))
+        starter = self._api("starter")
+        owner = self._api("owner") if self.options.plays_owner else None
+        run = start.drill(
+            starter,
+            self.options,
+            parsed_since=airflow.parsing_since(self.lab),
+            lab_since=preparation.lab_since(self.lab),
+        )
         folder = self.lab.home / "drills" / drill_id(run.dag_id, run.run_id, run.run_after)
         logs, deadline_seconds = self.lab.folder / "airflow" / "logs", self.options.deadline_minutes * 60.0
         watch = Watch(starter, owner, run, self.screen, logs, folder, deadline_seconds)
         self.screen.say(f"Drill {folder.name}, asked for by the runner as `starter`: {watch.page}")
         return watch
+
+    def _api(self, user: str) -> AirflowApi:
+        found = airflow.env(self.lab)
+        users = dict(pair.split(":", 1) for pair in found["AIRFLOW_USERS"].split(","))
+        return AirflowApi(found["AIRFLOW_URL"], user, users[user])
 
     def _close(self, watch: Watch) -> int:
         found = closing.summary(watch.drill)
@@ -127,9 +137,3 @@ class Command:
 def interrupted() -> bool:
     """Whether a person is stopping this command."""
     return isinstance(sys.exception(), KeyboardInterrupt)
-
-
-def _airflow(lab: Lab) -> tuple[str, dict[str, str]]:
-    found = airflow.env(lab)
-    pairs = (pair.split(":", 1) for pair in found["AIRFLOW_USERS"].split(","))
-    return found["AIRFLOW_URL"], {user: password for user, password in pairs}

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from dalp_dr_lab import owner, parts
+from dalp_dr_lab.drill import leftovers
+from dalp_dr_lab.drill.options import DAGS
+from dalp_dr_lab.drill.rest import AirflowApi
 from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.lab import Lab
 
@@ -18,6 +22,19 @@ def lab_up(lab: Lab) -> Lab:
 def airflow_up(lab: Lab) -> Lab:
     """Start Airflow, or restart what of it runs on older code or settings."""
     return _up(lab, ["airflow"])
+
+
+def lab_since(lab: Lab) -> datetime:
+    """When the lab's cluster came into being: runs older than that belong to a lab that is gone."""
+    found = lab.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.creationTimestamp}")
+    return datetime.fromisoformat(found)
+
+
+def clear(lab: Lab, api: AirflowApi, say: Callable[[str], None]) -> None:
+    """Remove the sandboxes that earlier drills left for a look: the lab has no room to keep them."""
+    runs = [run for dag_id in DAGS.values() for run in api.runs(dag_id)]
+    for drill in leftovers.remove(lab, runs, datetime.now(UTC)):
+        say(f"Removed what drill {drill} had left in the lab. Its evidence stays.")
 
 
 def refresh_backups() -> None:

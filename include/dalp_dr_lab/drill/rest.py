@@ -110,11 +110,19 @@ class AirflowApi:
         body = {"logical_date": None, "conf": dict(conf), "note": note}
         return _dag_run(self._call("POST", f"/api/v2/dags/{_quoted(dag_id)}/dagRuns", body))
 
-    def unfinished_runs(self, dag_id: str) -> list[DagRun]:
-        """Runs of the DAG that are queued or running."""
-        query = "?state=queued&state=running&limit=20"
-        found = self._call("GET", f"/api/v2/dags/{_quoted(dag_id)}/dagRuns{query}")["dag_runs"]
-        return [_dag_run(one) for one in found]
+    def runs(self, dag_id: str) -> list[DagRun]:
+        """The newest runs of a DAG, up to a page; none when Airflow does not know it."""
+        try:
+            found = self._call("GET", f"/api/v2/dags/{_quoted(dag_id)}/dagRuns?order_by=-run_after&limit={PAGE}")
+        except ApiError as error:
+            if error.status == 404:
+                return []
+            raise
+        return [_dag_run(one) for one in found["dag_runs"]]
+
+    def end(self, run: DagRun, note: str) -> None:
+        """Mark a run failed, so that nothing of it goes on."""
+        self._call("PATCH", _run_path(run.dag_id, run.run_id), {"state": "failed", "note": note})
 
     def run(self, dag_id: str, run_id: str) -> DagRun:
         """The run as it is now."""

@@ -16,11 +16,17 @@ POLL_SECONDS = 1.0
 
 
 def drill(
-    api: AirflowApi, wanted: Options, parsed_since: datetime, sleep: Callable[[float], None] = time.sleep
+    api: AirflowApi,
+    wanted: Options,
+    *,
+    parsed_since: datetime,
+    lab_since: datetime,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> DagRun:
     """The run that was asked for, of the DAG as read since `parsed_since`.
 
-    LabError when the DAG cannot be read, lacks a param, or has an unfinished run.
+    An unfinished run older than the lab (`lab_since`) is ended. LabError when the DAG cannot be read, lacks a param, or
+    has another unfinished run.
     """
     params = _newest(api, wanted.dag_id, parsed_since, sleep).params
     conf = options.conf(wanted)
@@ -29,11 +35,14 @@ def drill(
         raise LabError(
             f"The DAG {wanted.dag_id} has no param {', '.join(unknown)}; it has {', '.join(sorted(params))}."
         )
-    if busy := api.unfinished_runs(wanted.dag_id):
-        raise LabError(
-            f"{busy[0].run_id} of {wanted.dag_id} has not ended, and drills run one at a time. "
-            f"Wait for it or end it: {api.url}/dags/{wanted.dag_id}/runs/{busy[0].run_id}"
-        )
+    for run in api.runs(wanted.dag_id):
+        if not run.ended and run.run_after < lab_since:
+            api.end(run, "Ended by the runner: the lab it ran on is gone.")
+        elif not run.ended:
+            raise LabError(
+                f"{run.run_id} of {wanted.dag_id} has not ended, and drills run one at a time. "
+                f"Wait for it or end it: {api.url}/dags/{wanted.dag_id}/runs/{run.run_id}"
+            )
     api.unpause(wanted.dag_id)
     note = "Asked for by the runner of the lab" + (
         f"; the lab is broken by {', '.join(wanted.faults)}" if wanted.faults else ""

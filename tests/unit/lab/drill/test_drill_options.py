@@ -54,10 +54,11 @@ class FakeAirflow:
     url = "http://airflow"
 
     def __init__(
-        self, params: dict[str, object] | None, errors: dict[str, str] | None = None, busy: bool = False
+        self, params: dict[str, object] | None, errors: dict[str, str] | None = None, busy: timedelta | None = None
     ) -> None:
         self.params, self.errors, self.busy = params, errors or {}, busy
         self.parsed = SINCE - timedelta(seconds=3)
+        self.ended: list[str] = []
         self.triggered: list[dict[str, object]] = []
 
     def dag(self, dag_id: str) -> Dag | None:
@@ -67,21 +68,25 @@ class FakeAirflow:
     def import_errors(self, since: datetime) -> dict[str, str]:
         return self.errors
 
-    def unfinished_runs(self, dag_id: str) -> list[DagRun]:
-        return [DagRun(dag_id, "manual__1", "running", None)] if self.busy else []  # type: ignore[arg-type]
+    def runs(self, dag_id: str) -> list[DagRun]:
+        asked_at = SINCE + self.busy if self.busy else SINCE
+        return [DagRun(dag_id, "manual__1", "running" if self.busy else "success", asked_at)]
+
+    def end(self, run: DagRun, note: str) -> None:
+        self.ended.append(run.run_id)
 
     def unpause(self, dag_id: str) -> None:
         self.unpaused = dag_id
 
     def trigger(self, dag_id: str, conf: dict[str, object], note: str) -> DagRun:
         self.triggered.append({**conf, "note": note})
-        return DagRun(dag_id, "manual__2", "queued", None)  # type: ignore[arg-type]
+        return DagRun(dag_id, "manual__2", "queued", SINCE)
 
 
 def test_the_params_reach_the_run() -> None:
     airflow = FakeAirflow(PARAMS)
     words = ["--policy", "timestamp", "--value", "2026-01-31T08:00:00Z", "--fault", "wal-gap"]
-    start.drill(airflow, options.parse(words), SINCE, still)  # type: ignore[arg-type]
+    start.drill(airflow, options.parse(words), parsed_since=SINCE, lab_since=SINCE, sleep=still)  # type: ignore[arg-type]
     (conf,) = airflow.triggered
     assert (conf["target_policy"], conf["target_value"]) == ("timestamp", "2026-01-31T08:00:00Z")
     assert "wal-gap" in str(conf["note"])
@@ -94,10 +99,17 @@ def test_the_params_reach_the_run() -> None:
     [
         ("a param the DAG lacks", FakeAirflow({"environment": "lab"}), ["--keep-sandbox"], "has no param keep_sandbox"),
         ("a DAG that cannot be read", FakeAirflow(None, {"/d/quarterly_drill.py": "E: no"}), [], "cannot read .*E: no"),
-        ("a drill that runs", FakeAirflow(PARAMS, busy=True), [], "one at a time"),
+        ("a drill that runs", FakeAirflow(PARAMS, busy=timedelta(minutes=5)), [], "one at a time"),
     ],
 )
 def test_no_drill_is_started_by(case: str, airflow: FakeAirflow, words: list[str], says: str) -> None:
     with pytest.raises(LabError, match=says):
-        start.drill(airflow, options.parse(words), SINCE, still)  # type: ignore[arg-type]
+        start.drill(airflow, options.parse(words), parsed_since=SINCE, lab_since=SINCE, sleep=still)  # type: ignore[arg-type]
     assert not airflow.triggered
+
+
+def test_a_run_of_a_lab_that_is_gone_is_ended() -> None:
+    airflow = FakeAirflow(PARAMS, busy=timedelta(minutes=-5))
+    start.drill(airflow, options.parse([]), parsed_since=SINCE, lab_since=SINCE, sleep=still)  # type: ignore[arg-type]
+    assert airflow.ended == ["manual__1"]
+    assert len(airflow.triggered) == 1
