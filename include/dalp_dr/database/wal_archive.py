@@ -126,8 +126,11 @@ def judge_one_writer(facts: WalArchive, plan: DrillPlan) -> CheckResult:
 
 
 def _is_remnant(backup: BaseBackup, facts: WalArchive) -> bool:
+    """Not finished, and not the newest one that may still run on the same system."""
     if backup.status == "DONE":
         return False
+    if backup.system_id not in {b.system_id for b in facts.backups if b.status == "DONE"}:
+        return True
     begun = utc(backup.begin_time) if backup.begin_time else None
     return begun is None or utc(facts.incident_time) - begun > BACKUP_RUNS_AT_MOST or backup.id != facts.backups[-1].id
 
