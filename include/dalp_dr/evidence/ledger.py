@@ -15,6 +15,8 @@ from dalp_dr.evidence import canonical, dsse, statement
 from dalp_dr.evidence.store import EvidenceStore
 
 PREFIX = "ledger/"
+CLAIMS = "ledger-claims/"
+CLAIM_ATTEMPTS = 20
 KINDS = ("opening", "seal", "sign_off", "decision", "teardown", "refused", "aborted", "key_added", "key_revoked")
 CLOSING = frozenset({"decision", "refused", "aborted"})
 _NAME = re.compile(r"^(?P<sequence>\d{6})-(?P<drill>[a-z0-9-]+)-(?P<kind>[a-z_]+)\.json$")
@@ -40,39 +42,73 @@ def append(
 ) -> Entry:
     """Adds an entry at the end and returns it. An equal entry of this drill is found and returned instead (a rerun).
 
-    `at`: UTC, RFC 3339, clock of the caller. Raises EvidenceError when two writers met; then nobody knows
-    which comes first.
+    `at`: UTC, RFC 3339, clock of the caller. Tasks may append at the same time: a place is first claimed by writing the
+    entry itself below `ledger-claims/`, where only one writer can win; the others take the next place. A writer that
+    dies in between leaves a claim that whoever comes next completes.
     """
     if kind not in KINDS:
         raise EvidenceError(f"{kind!r} is not a kind of ledger entry.", f"Use one of {', '.join(KINDS)}.")
-    keys = _keys(store)
-    for key in keys:
-        if key.endswith(f"-{drill_id}-{kind}.json") and (entry := read(store, key)).payload == payload:
-            return entry
-    last = read(store, keys[-1]) if keys else None
-    sequence = last.sequence + 1 if last else 1
+    for _ in range(CLAIM_ATTEMPTS):
+        keys = _keys(store)
+        for key in keys:
+            if key.endswith(f"-{drill_id}-{kind}.json") and (entry := read(store, key)).payload == payload:
+                return entry
+        last = read(store, keys[-1]) if keys else None
+        sequence = last.sequence + 1 if last else 1
+        if not (claimed := store.list(_claim(sequence))):
+            envelope = _signed(sequence, kind, drill_id, at, last.sha256 if last else None, payload, private_key_pem)
+            if _won(store, sequence, envelope):
+                return _place(store, envelope, sequence)
+        else:
+            _place(store, store.get(claimed[0]), sequence)
+    raise EvidenceError(
+        f"No place in the ledger was free after {CLAIM_ATTEMPTS} attempts.",
+        "Look who else writes to it, then clear the task.",
+    )
+
+
+def _claim(sequence: int) -> str:
+    return f"{CLAIMS}{sequence:06d}.json"
+
+
+def _won(store: EvidenceStore, sequence: int, envelope: bytes) -> bool:
+    """True when the place is ours. Raises EvidenceError when the store failed, rather than a rival won."""
+    try:
+        store.put(_claim(sequence), envelope)
+    except EvidenceError:
+        if not store.list(_claim(sequence)):
+            raise
+        return False
+    return True
+
+
+def _place(store: EvidenceStore, envelope: bytes, sequence: int) -> Entry:
+    """Writes a claimed entry under its name. Raises EvidenceError when the store let two writers have the same place."""
+    said = statement.predicate(dsse.peek(envelope), statement.LEDGER_ENTRY, f"ledger claim {sequence}")[1]
+    key = f"{PREFIX}{sequence:06d}-{said.get('drill_id')}-{said.get('kind')}.json"
+    entry = parse(envelope, key)
+    store.put(key, envelope)
+    if rivals := [k for k in _keys(store) if k.startswith(f"{PREFIX}{sequence:06d}-") and k != key]:
+        raise EvidenceError(
+            f"The ledger forked at {sequence}: {key} and {rivals[0]} were written at the same time.",
+            "The evidence store lets two writers have one key; use one that refuses to overwrite.",
+        )
+    return entry
+
+
+def _signed(
+    sequence: int, kind: str, drill_id: str, at: str, previous: str | None, payload: dict[str, Any], key: bytes | str
+) -> bytes:
     content = {
         "sequence": sequence,
         "kind": kind,
         "drill_id": drill_id,
         "at": at,
-        "previous": last.sha256 if last else None,
+        "previous": previous,
         "payload": payload,
     }
-    envelope = dsse.sign(
-        statement.statement(
-            f"{kind} of {drill_id}", canonical.sha256(canonical.dumps(payload)), statement.LEDGER_ENTRY, content
-        ),
-        private_key_pem,
-    )
-    key = f"{PREFIX}{sequence:06d}-{drill_id}-{kind}.json"
-    store.put(key, envelope)
-    if rivals := [k for k in _keys(store) if k.startswith(f"{PREFIX}{sequence:06d}-") and k != key]:
-        raise EvidenceError(
-            f"The ledger forked at {sequence}: {key} and {rivals[0]} were written at the same time.",
-            "Only one drill may run at a time; see which of the two holds the lease.",
-        )
-    return parse(envelope, key)
+    subject = canonical.sha256(canonical.dumps(payload))
+    return dsse.sign(statement.statement(f"{kind} of {drill_id}", subject, statement.LEDGER_ENTRY, content), key)
 
 
 def _keys(store: EvidenceStore) -> tuple[str, ...]:

@@ -59,11 +59,8 @@ class FolderStore:
             ) from error
 
     def list(self, prefix: str) -> tuple[str, ...]:
-        keys = (
-            p.relative_to(self.root).as_posix()
-            for p in self.root.rglob("*")
-            if p.is_file() and not p.name.endswith(".part")
-        )
+        below = self.root / prefix.rpartition("/")[0]
+        keys = (p.relative_to(self.root).as_posix() for p in below.rglob("*") if p.is_file() and p.suffix != ".part")
         return tuple(sorted(key for key in keys if key.startswith(prefix)))
 
 

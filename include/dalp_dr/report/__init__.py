@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dalp_dr.report.folder import view
 from dalp_dr.report.html import render_html
+from dalp_dr.report.page import View, of
 from dalp_dr.report.pdf import render_pdf
-from dalp_dr.report.view import View, of
 
-__all__ = ["View", "of", "render_html", "render_pdf"]
+__all__ = ["View", "of", "render_html", "render_pdf", "view"]

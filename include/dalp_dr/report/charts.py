@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from dalp_dr.report.view import Bar, Point
+from dalp_dr.report.page import Bar, Point
 from dalp_dr.text import seconds
 
 WIDTH, LEFT, ROW = 720, 190, 24

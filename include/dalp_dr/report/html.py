@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from dalp_dr.report import charts
-from dalp_dr.report.view import View
+from dalp_dr.report.page import View
 
 _TEMPLATES = resources.files("dalp_dr.report") / "templates"
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import tempfile
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
 import typst
 
 from dalp_dr.errors import EvidenceError
+from dalp_dr.model.plan import utc
 from dalp_dr.report import charts
-from dalp_dr.report.view import View
+from dalp_dr.report.page import View
 
 FONT = "Libertinus Serif"  # carried by typst, so that every machine makes the same pages
 
 
-def render_pdf(view: View, dated: datetime) -> bytes:
-    """The pages. `dated` becomes the document's date, so that the same evidence gives the same file."""
+def render_pdf(view: View) -> bytes:
+    """The pages. Dated like the seal, so that the same evidence gives the same file."""
     template = (resources.files("dalp_dr.report") / "templates" / "report.typ").read_text(encoding="utf-8")
     pictures = {
         "timeline": charts.timeline(view.bars, FONT),
@@ -35,7 +36,7 @@ def render_pdf(view: View, dated: datetime) -> bytes:
                 str(root / "report.typ"),
                 root=str(root),
                 ignore_system_fonts=True,
-                timestamp=dated,
+                timestamp=_dated(view),
                 pdf_standards=["a-2b"],
             )
         except (RuntimeError, ValueError, TypeError) as error:  # typst.TypstError is a RuntimeError
@@ -43,3 +44,7 @@ def render_pdf(view: View, dated: datetime) -> bytes:
                 f"The PDF report could not be typeset: {error}.", "The HTML report holds the same."
             ) from error
     return pages
+
+
+def _dated(view: View) -> datetime:
+    return utc(view.dated) if view.dated else datetime(1970, 1, 1, tzinfo=UTC)

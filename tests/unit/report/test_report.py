@@ -6,19 +6,20 @@ import base64
 import hashlib
 import re
 import xml.etree.ElementTree as ET
-from datetime import UTC, datetime
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dalp_dr import report
+from dalp_dr import catalogue, report
 from dalp_dr.dossier import SEED_ROWS
+from dalp_dr.errors import EvidenceError
 from dalp_dr.evidence.bundle import Bundle
 from dalp_dr.evidence.verify import verify
 from dalp_dr.model.record import encode
 from dalp_dr.report import charts
-from dalp_dr.report.view import Bar, Point, critical_path, in_words
+from dalp_dr.report.page import Bar, Point, critical_path, in_words
 from dalp_dr.text import seconds, visible
 from synthetic_drill import (
     CATALOGUE,
@@ -198,10 +199,24 @@ def test_no_picture_of_nothing() -> None:
     assert charts.timeline(()) == charts.skew(()) == charts.trend([("d", 1.0, True)], 1.0) == ""
 
 
-def test_the_pdf_of_hostile_evidence(tmp_path: object) -> None:
-    dated = datetime(2026, 10, 6, tzinfo=UTC)
-    first = report.render_pdf(FIX, dated)
-    assert first.startswith(b"%PDF-") and first == report.render_pdf(FIX, dated)
+def test_the_pdf_of_hostile_evidence_is_the_same_each_time() -> None:
+    first = report.render_pdf(FIX)
+    assert first.startswith(b"%PDF-") and first == report.render_pdf(FIX)
+
+
+def test_a_bundle_in_the_state_folder_is_read_with_the_state_folders_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "KINDS", CATALOGUE["kinds"])
+    monkeypatch.setattr(catalogue, "CHECKS", CATALOGUE["checks"])
+    folder = tmp_path / "drills" / PLAN.drill_id / "bundle"
+    decided(sealed(PLAN)).write(folder)
+    with pytest.raises(EvidenceError, match="public key"):
+        report.view(folder)
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "evidence.pub").write_bytes(PUBLIC.pem())
+    assert report.view(folder).headline == "READY"
+    assert report.view(folder, [PUBLIC]) == report.view(folder)
 
 
 DURATIONS = {

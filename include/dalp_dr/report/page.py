@@ -103,6 +103,7 @@ class View:
     rto_target_seconds: float
     provenance: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
+    dated: str | None = None  # when it was sealed
 
 
 def of(result: Verification, earlier: Iterable[Mapping[str, Any]] = ()) -> View:
@@ -133,6 +134,7 @@ def of(result: Verification, earlier: Iterable[Mapping[str, Any]] = ()) -> View:
         rto_target_seconds=float(dossier.plan.environment.targets.rto_seconds),
         provenance=_provenance(dossier, result),
         notes=tuple(visible(n) for n in result.notes),
+        dated=result.sealed_at,
     )
 
 
