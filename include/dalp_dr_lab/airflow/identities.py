@@ -53,7 +53,5 @@ def _current_cluster(admin: dict[str, Any]) -> dict[str, Any]:
     context = next(one["context"] for one in admin["contexts"] if one["name"] == admin["current-context"])
     found: dict[str, Any] = next(one["cluster"] for one in admin["clusters"] if one["name"] == context["cluster"])
     if "certificate-authority" in found:
-        raise LabError(
-            "The kubeconfig names its certificate authority by file. Flatten it: kubectl config view --flatten."
-        )
+        raise LabError("The kubeconfig names its certificate authority by file. Flatten it: kubectl config view --flatten.")
     return found

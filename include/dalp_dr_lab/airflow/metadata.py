@@ -30,8 +30,7 @@ def programs() -> Path:
     found = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "postgres").exists()]
     if not found:
         raise LabError(
-            "This machine has no PostgreSQL server for Airflow's own database. "
-            "Run `make setup`, or `apt-get install postgresql`."
+            "This machine has no PostgreSQL server for Airflow's own database. Run `make setup`, or `apt-get install postgresql`."
         )
     return max(found, key=lambda path: float(path.parent.name))
 
@@ -57,9 +56,7 @@ def initialise(places: Places, settings: Settings) -> None:
     places.home.mkdir(parents=True, exist_ok=True)
     command = [str(programs() / "initdb"), "-D", str(places.database), "-U", "airflow", "--auth=scram-sha-256"]
     command += ["--pwfile=/dev/stdin", "-E", "UTF8", "--no-locale", "-N"]
-    done = subprocess.run(
-        unprivileged(command), input=settings.database_password, capture_output=True, text=True, cwd="/", check=False
-    )
+    done = subprocess.run(unprivileged(command), input=settings.database_password, capture_output=True, text=True, cwd="/", check=False)
     if done.returncode:
         raise LabError(
             f"PostgreSQL's initdb failed in {places.database}: {done.stderr.strip()[-500:]} "

@@ -66,11 +66,7 @@ def status(lab: Lab) -> dict[str, Any]:
     alive, report = processes.alive(lab.folder), components.report(chosen.url)
     healthy = {name: components.healthy(report, part) for name, part in COMPONENTS.items()}
     healthy[DATABASE] = metadata.ready(chosen)
-    memory = {
-        name: processes.proportional_bytes(components.members(lab, [name]))
-        for name in (DATABASE, *COMPONENTS)
-        if name in alive
-    }
+    memory = {name: processes.proportional_bytes(components.members(lab, [name])) for name in (DATABASE, *COMPONENTS) if name in alive}
     return {
         "running": len(memory) == len(healthy) and all(healthy.values()),
         "url": chosen.url,

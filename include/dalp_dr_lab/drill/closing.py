@@ -81,9 +81,7 @@ def where(places: Places) -> list[str]:
     lines.append(f"{'Airflow':<11}{places.url}   users {', '.join(places.users)}; passwords in {places.passwords}")
     lines.append(f"{'Stop':<11}make down")
     if places.seconds:
-        lines.append(
-            f"{'Took':<11}" + ", ".join(f"{name} {clock(seconds)}" for name, seconds in places.seconds.items())
-        )
+        lines.append(f"{'Took':<11}" + ", ".join(f"{name} {clock(seconds)}" for name, seconds in places.seconds.items()))
     return lines
 
 

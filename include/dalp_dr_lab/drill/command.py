@@ -12,7 +12,6 @@ from pathlib import Path
 
 from dalp_dr.errors import DrillError
 from dalp_dr.naming import drill_id
-
 from dalp_dr_lab import airflow
 from dalp_dr_lab.airflow.settings import ROLES
 from dalp_dr_lab.drill import closing, options, preparation, start

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 from dalp_dr.naming import ANNOTATION_EXPIRES, LABEL_DRILL, LABEL_OWNED, OWNER, drill_id
-
 from dalp_dr_lab.drill.rest import DagRun
 from dalp_dr_lab.lab import Lab
 

@@ -30,16 +30,10 @@ class Options:
 
 def parse(words: Sequence[str]) -> Options:
     """The options; a wrong one ends the program with usage and exit code 2, before anything was touched."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dalp_dr_lab drill", description="Run a drill on the lab, start to end."
-    )
+    parser = argparse.ArgumentParser(prog="python -m dalp_dr_lab drill", description="Run a drill on the lab, start to end.")
     parser.add_argument("--drill", choices=sorted(DAGS), default="quarterly")
-    parser.add_argument(
-        "--fault", default="", metavar="A,B", help="break the lab first; `python -m dalp_dr_lab faults` lists them"
-    )
-    parser.add_argument(
-        "--sign-off", choices=("auto", "manual"), default="auto", help="who plays the owner: the runner or a person"
-    )
+    parser.add_argument("--fault", default="", metavar="A,B", help="break the lab first; `python -m dalp_dr_lab faults` lists them")
+    parser.add_argument("--sign-off", choices=("auto", "manual"), default="auto", help="who plays the owner: the runner or a person")
     parser.add_argument("--policy", choices=POLICIES, default="latest", help="how the recovery target is chosen")
     parser.add_argument("--value", help="the target of --policy timestamp, RFC 3339, or the seed of --policy random")
     parser.add_argument("--surfaces", default="", metavar="A,B", help="the surfaces of --drill surface")
@@ -47,9 +41,7 @@ def parse(words: Sequence[str]) -> Options:
     parser.add_argument("--dry-run", action="store_true", help="say what would be created; create nothing")
     parser.add_argument("--no-mend", dest="mend", action="store_false", help="leave the lab broken")
     parser.add_argument("--no-backup", dest="backup", action="store_false", help="use the backups that are there")
-    parser.add_argument(
-        "--deadline-minutes", type=int, help="stop watching after so long (default 60; 720 when a person signs)"
-    )
+    parser.add_argument("--deadline-minutes", type=int, help="stop watching after so long (default 60; 720 when a person signs)")
     parser.add_argument("--started-at", type=float, metavar="EPOCH", help=argparse.SUPPRESS)
     found = parser.parse_args(words)
     if found.policy == "timestamp" and not found.value:

@@ -97,9 +97,7 @@ class AirflowApi:
     def import_errors(self, since: datetime) -> dict[str, str]:
         """`{file: error}` of DAG files that could not be read, of attempts since then."""
         found = self._call("GET", "/api/v2/importErrors")["import_errors"]
-        return {
-            one["filename"]: one["stack_trace"] for one in found if datetime.fromisoformat(one["timestamp"]) >= since
-        }
+        return {one["filename"]: one["stack_trace"] for one in found if datetime.fromisoformat(one["timestamp"]) >= since}
 
     def unpause(self, dag_id: str) -> None:
         """Let the scheduler run the DAG."""
@@ -174,13 +172,9 @@ class AirflowApi:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             words = error.read().decode(errors="replace")[:500]
-            raise ApiError(
-                f"Airflow answered {error.code} to {method} {path} by {self.user}: {words}", error.code
-            ) from None
+            raise ApiError(f"Airflow answered {error.code} to {method} {path} by {self.user}: {words}", error.code) from None
         except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
-            raise ApiError(
-                f"Airflow does not answer at {self.url} ({error}). Run `python -m dalp_dr_lab status`.", 0
-            ) from error
+            raise ApiError(f"Airflow does not answer at {self.url} ({error}). Run `python -m dalp_dr_lab status`.", 0) from error
 
 
 def _quoted(name: str) -> str:

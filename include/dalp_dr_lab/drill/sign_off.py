@@ -40,8 +40,7 @@ def answer(question: Question, sealed_digest: str | None) -> Answer:
         raise LabError(f"{question.task_id} shows no digest, so there is nothing to approve. Look at the seal task.")
     if sealed_digest is not None and shown != sealed_digest:
         raise LabError(
-            f"{question.task_id} shows digest {shown}, but the sealed bundle has {sealed_digest}. "
-            "Do not approve; clear the seal task."
+            f"{question.task_id} shows digest {shown}, but the sealed bundle has {sealed_digest}. Do not approve; clear the seal task."
         )
     option = next((one for one in question.options if one.lower().startswith("approve")), None)
     if option is None:

@@ -32,9 +32,7 @@ def drill(
     conf = options.conf(wanted)
     unknown = sorted(name for name, value in conf.items() if name not in params and value not in (None, False))
     if unknown:
-        raise LabError(
-            f"The DAG {wanted.dag_id} has no param {', '.join(unknown)}; it has {', '.join(sorted(params))}."
-        )
+        raise LabError(f"The DAG {wanted.dag_id} has no param {', '.join(unknown)}; it has {', '.join(sorted(params))}.")
     for run in api.runs(wanted.dag_id):
         if not run.ended and run.run_after < lab_since:
             api.end(run, "Ended by the runner: the lab it ran on is gone.")
@@ -44,9 +42,7 @@ def drill(
                 f"Wait for it or end it: {api.url}/dags/{wanted.dag_id}/runs/{run.run_id}"
             )
     api.unpause(wanted.dag_id)
-    note = "Asked for by the runner of the lab" + (
-        f"; the lab is broken by {', '.join(wanted.faults)}" if wanted.faults else ""
-    )
+    note = "Asked for by the runner of the lab" + (f"; the lab is broken by {', '.join(wanted.faults)}" if wanted.faults else "")
     return api.trigger(wanted.dag_id, {name: value for name, value in conf.items() if name in params}, note)
 
 

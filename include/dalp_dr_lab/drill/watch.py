@@ -101,7 +101,4 @@ class Watch:
 
     def _overdue(self) -> str:
         waits = [f"{one.task_id} ({one.state})" for one in self.instances if one.state and not one.ended_at]
-        return (
-            f"The drill did not end within {self.deadline_seconds / 60:.0f} minutes; "
-            f"it waits for {', '.join(waits) or 'the scheduler'}."
-        )
+        return f"The drill did not end within {self.deadline_seconds / 60:.0f} minutes; it waits for {', '.join(waits) or 'the scheduler'}."

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from dalp_dr_lab.airflow import configuration, connections, settings
 from dalp_dr_lab.airflow.connections import KeyPair, Outside
 from dalp_dr_lab.airflow.places import Places

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from dalp_dr_lab.airflow import components
 
 STARTED = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)

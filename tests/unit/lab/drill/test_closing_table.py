@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from dalp_dr_lab.drill import closing
 from dalp_dr_lab.errors import LabError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from dalp_dr_lab.drill import options, start
 from dalp_dr_lab.drill.rest import Dag, DagRun
 from dalp_dr_lab.errors import LabError
@@ -38,9 +39,7 @@ def test_faults_combine_and_a_person_has_half_a_day() -> None:
     assert (found.plays_owner, found.deadline_minutes) == (False, 720)
 
 
-@pytest.mark.parametrize(
-    "words", [["--drill", "monthly"], ["--policy", "timestamp"], ["--drill", "surface"], ["--sign-off", "maybe"]]
-)
+@pytest.mark.parametrize("words", [["--drill", "monthly"], ["--policy", "timestamp"], ["--drill", "surface"], ["--sign-off", "maybe"]])
 def test_a_wrong_option_is_refused_with_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         options.parse(words)
@@ -53,9 +52,7 @@ class FakeAirflow:
 
     url = "http://airflow"
 
-    def __init__(
-        self, params: dict[str, object] | None, errors: dict[str, str] | None = None, busy: timedelta | None = None
-    ) -> None:
+    def __init__(self, params: dict[str, object] | None, errors: dict[str, str] | None = None, busy: timedelta | None = None) -> None:
         self.params, self.errors, self.busy = params, errors or {}, busy
         self.parsed = SINCE - timedelta(seconds=3)
         self.ended: list[str] = []

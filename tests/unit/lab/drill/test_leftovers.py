@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from dalp_dr.naming import ANNOTATION_EXPIRES, LABEL_DRILL, drill_id
 from dalp_dr_lab.drill import leftovers
 from dalp_dr_lab.drill.rest import DagRun

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from dalp_dr_lab.drill.rest import AirflowApi, ApiError
 
 TASK = {

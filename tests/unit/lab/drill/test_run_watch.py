@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from dalp_dr_lab.drill.rest import ApiError, DagRun, Question, TaskInstance, _task_instance
 from dalp_dr_lab.drill.screen import Screen
 from dalp_dr_lab.drill.watch import Watch
@@ -64,9 +65,7 @@ class Clock:
         return self.now
 
 
-def watch(
-    airflow: FakeAirflow, tmp_path: Path, *, plays: bool = True, deadline: float = 600
-) -> tuple[Watch, io.StringIO]:
+def watch(airflow: FakeAirflow, tmp_path: Path, *, plays: bool = True, deadline: float = 600) -> tuple[Watch, io.StringIO]:
     stream, clock = io.StringIO(), Clock()
     owner: Any = airflow if plays else None
     api: Any = airflow

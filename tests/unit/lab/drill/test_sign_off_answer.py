@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from dalp_dr_lab.drill import sign_off
 from dalp_dr_lab.drill.rest import Question
 from dalp_dr_lab.errors import LabError

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+
 from dalp_dr_lab.drill import progress
 from dalp_dr_lab.drill.progress import StageState
 from dalp_dr_lab.drill.rest import TaskInstance, _task_instance
@@ -69,9 +70,7 @@ def test_a_stage_stands_where_its_tasks_stand(name: str, stage: str, expected: s
     ],
 )
 def test_states_combine(case: str, tasks: list[tuple[str | None, bool]], expected: StageState) -> None:
-    listed = [
-        instance(f"verify.t{n}", state, started_at=NOW if begun else None) for n, (state, begun) in enumerate(tasks)
-    ]
+    listed = [instance(f"verify.t{n}", state, started_at=NOW if begun else None) for n, (state, begun) in enumerate(tasks)]
     assert progress.views(listed, NOW)[0].state == expected, case
 
 

@@ -17,9 +17,7 @@ TASK = TaskInstance("restore.database", -1, 1, "deferred", None, None)
 def write(logs: Path, name: str, *events: tuple[str, str], age_seconds: int = 0) -> None:
     path = logs / "dag_id=quarterly_drill/run_id=manual__1/task_id=restore.database" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        "".join(json.dumps({"level": level, "event": event}) + "\n" for level, event in events) + "not json\n"
-    )
+    path.write_text("".join(json.dumps({"level": level, "event": event}) + "\n" for level, event in events) + "not json\n")
     os.utime(path, (1_000_000 - age_seconds,) * 2)
 
 

@@ -1,0 +1,134 @@
+"""The command as a whole, with the lab and Airflow played by fakes: order, mending, exit status."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dalp_dr_lab.drill import command
+from dalp_dr_lab.drill.rest import DagRun
+from dalp_dr_lab.errors import LabError
+
+RUN = DagRun("quarterly_drill", "manual__1", "failed", datetime(2026, 11, 24, tzinfo=UTC))
+
+
+@dataclass
+class World:
+    """What the fakes do, and what was asked of them."""
+
+    home: Path
+    summary: dict[str, Any] | None = field(default_factory=lambda: {"decision": "READY", "verdict": "pass"})
+    verify_status: int = 0
+    fails_with: BaseException | None = None
+    start_fails_with: BaseException | None = None
+    asked: list[str] = field(default_factory=list)
+
+
+class FakeWatch:
+    """A run that ends at once, or the way the world says."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.run, self.page = world, RUN, "http://airflow/run"
+        self.api = SimpleNamespace(url="http://airflow")
+        self.drill = world.home / "drills" / "d-1"
+
+    def until_end(self) -> DagRun:
+        self.world.asked.append("watch")
+        if self.world.fails_with:
+            self.run = DagRun(RUN.dag_id, RUN.run_id, "running", RUN.run_after)
+            raise self.world.fails_with
+        (self.drill / "bundle").mkdir(parents=True)
+        if self.world.summary is not None:
+            (self.drill / "summary.json").write_text(json.dumps(self.world.summary))
+        return self.run
+
+    def failed_tasks(self) -> tuple[str, ...]:
+        return ("decide.decision",)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World(tmp_path)
+    lab = SimpleNamespace(home=tmp_path, folder=tmp_path / "lab", checkout=tmp_path)
+
+    def step(name: str, answer: Any = None) -> Any:
+        return lambda *_: (world.asked.append(name), answer)[1]
+
+    def begin(self: command.Command) -> FakeWatch:
+        if world.start_fails_with:
+            raise world.start_fails_with
+        return FakeWatch(world)
+
+    monkeypatch.setattr(command.Lab, "load", lambda: lab)
+    for name, answer in (("lab_up", lab), ("airflow_up", lab), ("refresh_backups", None), ("clear", None)):
+        monkeypatch.setattr(command.preparation, name, step(name, answer))
+    monkeypatch.setattr(command.preparation, "break_lab", lambda faults: world.asked.append(f"break {','.join(faults)}"))
+    monkeypatch.setattr(command.preparation, "mend_lab", step("mend"))
+    monkeypatch.setattr(command.Command, "_api", lambda self, user: None)
+    monkeypatch.setattr(command.Command, "_start", begin)
+    done = SimpleNamespace(returncode=0, stdout="verified\n", stderr="")
+    monkeypatch.setattr(command.subprocess, "run", lambda *_, **__: SimpleNamespace(**{**vars(done), "returncode": world.verify_status}))
+    return world
+
+
+@pytest.mark.parametrize(
+    ("case", "changes", "expected"),
+    [
+        ("ready and verified", {}, 0),
+        ("ready, but the bundle does not verify", {"verify_status": 3}, 1),
+        ("fix", {"summary": {"decision": "FIX", "verdict": "fail"}}, 1),
+        ("no summary", {"summary": None}, 1),
+        ("no end in time", {"fails_with": LabError("too late")}, 1),
+        ("interrupted", {"fails_with": KeyboardInterrupt()}, 130),
+    ],
+)
+def test_exit_status(case: str, changes: dict[str, Any], expected: int, world: World) -> None:
+    for name, value in changes.items():
+        setattr(world, name, value)
+    assert command.main([]) == expected, case
+
+
+def test_everything_comes_in_order(world: World) -> None:
+    command.main(["--fault", "one-wei,empty-volume"])
+    expected = "lab_up refresh_backups airflow_up clear"
+    assert world.asked == [*expected.split(), "break one-wei,empty-volume", "watch", "mend"]
+
+
+def test_backups_may_be_left_as_they_are(world: World) -> None:
+    command.main(["--no-backup"])
+    assert "refresh_backups" not in world.asked
+
+
+@pytest.mark.parametrize(
+    ("case", "changes", "words", "mended"),
+    [
+        ("a red drill", {"summary": {"decision": "FIX"}}, [], True),
+        ("a drill that could not be started", {"start_fails_with": LabError("no DAG")}, [], True),
+        ("asked not to", {}, ["--no-mend"], False),
+        ("a drill that goes on", {"fails_with": LabError("too late")}, [], False),
+        ("interrupted while it goes on", {"fails_with": KeyboardInterrupt()}, [], False),
+    ],
+)
+def test_the_lab_is_mended_after(case: str, changes: dict[str, Any], words: list[str], mended: bool, world: World) -> None:
+    for name, value in changes.items():
+        setattr(world, name, value)
+    command.main(["--fault", "wal-gap", *words])
+    assert ("mend" in world.asked) is mended, case
+
+
+def test_an_early_end_says_what_goes_on(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.fails_with = LabError("too late.")
+    command.main(["--fault", "wal-gap"])
+    said = capsys.readouterr().out
+    assert "too late. The drill goes on: http://airflow/run The lab stays broken until" in said
+
+
+def test_a_lab_without_faults_is_not_mended(world: World) -> None:
+    command.main([])
+    assert "mend" not in world.asked
