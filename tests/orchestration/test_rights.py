@@ -1,4 +1,5 @@
-"""The drill's rights on a real API server: what it needs is allowed, what would hurt is denied. Root; cluster number 8."""
+"""The drill's rights on a real API server: what it needs is allowed, what would hurt is denied. Root; cluster number
+8."""
 
 from __future__ import annotations
 
@@ -26,21 +27,35 @@ ADMINISTRATOR = ""
 VELERO = f"system:serviceaccount:{ENVIRONMENT.source.velero_namespace}:velero"
 DRILL, READER = permissions.username("drill"), permissions.username("source-reader")
 KINDS = {"velero.io": {"Restore": "restores", "Backup": "backups", "PodVolumeRestore": "podvolumerestores"}}
-POINT = BackupPoint("app", "dalp", "dalp-daily-1", "dalp-daily", "2026-10-06T02:00:00Z", "2026-10-06T02:03:00Z", "2026-11-05T02:00:00Z")
+POINT = BackupPoint(
+    "app", "dalp", "dalp-daily-1", "dalp-daily", "2026-10-06T02:00:00Z", "2026-10-06T02:03:00Z", "2026-11-05T02:00:00Z"
+)
 MANIFESTS = restore.manifests(PLAN, POINT, {})
-PATHS = {"Namespace": "/api/v1/namespaces", "ConfigMap": "/api/v1/namespaces/{}/configmaps",
-         "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings",
-         "Restore": "/apis/velero.io/v1/namespaces/{}/restores", "PodVolumeRestore": "/apis/velero.io/v1/namespaces/{}/podvolumerestores",
-         "Lease": "/apis/coordination.k8s.io/v1/namespaces/{}/leases"}
+PATHS = {
+    "Namespace": "/api/v1/namespaces",
+    "ConfigMap": "/api/v1/namespaces/{}/configmaps",
+    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings",
+    "Restore": "/apis/velero.io/v1/namespaces/{}/restores",
+    "PodVolumeRestore": "/apis/velero.io/v1/namespaces/{}/podvolumerestores",
+    "Lease": "/apis/coordination.k8s.io/v1/namespaces/{}/leases",
+}
 Call = Callable[..., tuple[int, Any]]
 
 
 def definition(group: str, kind: str, plural: str) -> dict[str, Any]:
     """A custom resource as loose as can be: these tests are about who may write it, not about its schema."""
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": f"{plural}.{group}"},
-            "spec": {"group": group, "scope": "Namespaced", "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
-                     "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}]}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
+        },
+    }
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +64,19 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     found.bin.symlink_to(Cluster.of(0).bin)
     try:
         lifecycle.up(found)
-        namespaces = [n.name for n in ENVIRONMENT.source.namespaces] + [ENVIRONMENT.source.velero_namespace,
-                                                                       ENVIRONMENT.sandbox.routes.operator_namespace]
-        made = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "velero"},
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-                "subjects": [{"kind": "ServiceAccount", "name": "velero", "namespace": ENVIRONMENT.source.velero_namespace}]}
+        namespaces = [n.name for n in ENVIRONMENT.source.namespaces] + [
+            ENVIRONMENT.source.velero_namespace,
+            ENVIRONMENT.sandbox.routes.operator_namespace,
+        ]
+        made = {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": "velero"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+            "subjects": [
+                {"kind": "ServiceAccount", "name": "velero", "namespace": ENVIRONMENT.source.velero_namespace}
+            ],
+        }
         ground = [made, *(definition(g, k, p) for g, kinds in KINDS.items() for k, p in kinds.items())]
         ground += [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}} for n in namespaces]
         apply(found, yaml.safe_dump_all(ground))
@@ -64,7 +87,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 def apply(cluster: Cluster, text: str) -> None:
-    node.sh(cluster.kube, "kubectl", f"--kubeconfig={cluster.kubeconfig}", "apply", "--server-side", "-f", "-", input=text)
+    node.sh(
+        cluster.kube, "kubectl", f"--kubeconfig={cluster.kubeconfig}", "apply", "--server-side", "-f", "-", input=text
+    )
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +101,16 @@ def ask(cluster: Cluster) -> Call:
 
     def call(who: str, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         reply = api.rest_client.pool_manager.request(
-            method, f"{settings.host}{path}", body=None if body is None else json.dumps(body), headers={
+            method,
+            f"{settings.host}{path}",
+            body=None if body is None else json.dumps(body),
+            headers={
                 "Content-Type": "application/merge-patch+json" if method == "PATCH" else "application/json",
-                **({"Impersonate-User": who} if who else {})})
+                **({"Impersonate-User": who} if who else {}),
+            },
+        )
         return reply.status, json.loads(reply.data)
+
     return call
 
 
@@ -91,10 +122,24 @@ def create(ask: Call, who: str, manifest: dict[str, Any]) -> tuple[int, str]:
 
 
 def allowed(ask: Call, access: Access) -> bool:
-    attributes = {"verb": access.verb, "group": access.group, "resource": access.resource, "subresource": access.subresource,
-                  "namespace": access.namespace, "name": access.name}
-    status, answer = ask(permissions.username(access.identity), "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
-                         {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": attributes}})
+    attributes = {
+        "verb": access.verb,
+        "group": access.group,
+        "resource": access.resource,
+        "subresource": access.subresource,
+        "namespace": access.namespace,
+        "name": access.name,
+    }
+    status, answer = ask(
+        permissions.username(access.identity),
+        "POST",
+        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+        {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        },
+    )
     assert status == 201, answer
     return bool(answer["status"]["allowed"])
 
@@ -134,64 +179,108 @@ HOOKS = {"resources": [{"name": "x", "includedNamespaces": ["dalp"], "postHooks"
 SANDBOX = PLAN.namespace("app")
 
 
-@pytest.mark.parametrize(("spec", "message"), [
-    ({"namespaceMapping": {"dalp": "dalp"}}, "must be mapped"), ({"namespaceMapping": None}, "must be mapped"),
-    ({"namespaceMapping": {"dalp": "velero"}}, "must be mapped"), ({"includedNamespaces": ["*"]}, "name source namespaces"),
-    ({"includedNamespaces": None}, "name source namespaces"), ({"includedNamespaces": ["kube-system"]}, "name source namespaces"),
-    ({"includedNamespaces": ["dalp", "dalp-support"]}, "must be mapped"),
-    ({"namespaceMapping": {"dalp": SANDBOX, "dalp-support": "elsewhere"}}, "must be mapped"),
-    ({"includeClusterResources": True}, "must stay unset"), ({"includeClusterResources": False}, "must stay unset"),
-    ({"existingResourcePolicy": "update"}, "must not be updated"), ({"hooks": HOOKS}, "restore hooks"),
-    ({"resourceModifier": None}, "required"), ({"resourcePolicy": None}, "required"),
-    ({"restoreStatus": {"includedResources": ["pods"]}}, "status must not be restored"),
-    ({"excludedResources": ["jobs.batch"]}, "must be excluded")])
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"namespaceMapping": {"dalp": "dalp"}}, "must be mapped"),
+        ({"namespaceMapping": None}, "must be mapped"),
+        ({"namespaceMapping": {"dalp": "velero"}}, "must be mapped"),
+        ({"includedNamespaces": ["*"]}, "name source namespaces"),
+        ({"includedNamespaces": None}, "name source namespaces"),
+        ({"includedNamespaces": ["kube-system"]}, "name source namespaces"),
+        ({"includedNamespaces": ["dalp", "dalp-support"]}, "must be mapped"),
+        ({"namespaceMapping": {"dalp": SANDBOX, "dalp-support": "elsewhere"}}, "must be mapped"),
+        ({"includeClusterResources": True}, "must stay unset"),
+        ({"includeClusterResources": False}, "must stay unset"),
+        ({"existingResourcePolicy": "update"}, "must not be updated"),
+        ({"hooks": HOOKS}, "restore hooks"),
+        ({"resourceModifier": None}, "required"),
+        ({"resourcePolicy": None}, "required"),
+        ({"restoreStatus": {"includedResources": ["pods"]}}, "status must not be restored"),
+        ({"excludedResources": ["jobs.batch"]}, "must be excluded"),
+    ],
+)
 def test_a_forged_restore_is_denied(ask: Call, spec: dict[str, Any], message: str) -> None:
     status, said = create(ask, DRILL, edited(**spec))
     assert (status, message in said) == (422, True), said
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"labels": {}}, "carry the label"), ({"name": "someone-elses"}, "start with drill-")])
+@pytest.mark.parametrize(
+    ("change", "message"), [({"labels": {}}, "carry the label"), ({"name": "someone-elses"}, "start with drill-")]
+)
 def test_a_restore_without_name_or_label_of_a_drill_is_denied(ask: Call, change: dict[str, Any], message: str) -> None:
     made = edited()
     made["metadata"].update(change)
     assert message in create(ask, DRILL, made)[1]
 
 
-@pytest.mark.parametrize(("spec", "status"), [
-    ({"cancel": True}, 200), ({"cancel": True, "snapshotID": "2"}, 422), ({"cancel": True, "pod": {"name": "other"}}, 422),
-    ({"cancel": False}, 422), ({"uploaderSettings": {}}, 422)])
+@pytest.mark.parametrize(
+    ("spec", "status"),
+    [
+        ({"cancel": True}, 200),
+        ({"cancel": True, "snapshotID": "2"}, 422),
+        ({"cancel": True, "pod": {"name": "other"}}, 422),
+        ({"cancel": False}, 422),
+        ({"uploaderSettings": {}}, 422),
+    ],
+)
 def test_a_volume_restore_may_be_cancelled_and_nothing_else(ask: Call, spec: dict[str, Any], status: int) -> None:
     path = PATHS["PodVolumeRestore"].format("velero")
-    ask(ADMINISTRATOR, "POST", path, {
-        "apiVersion": "velero.io/v1", "kind": "PodVolumeRestore", "metadata": {"name": "drill-x-1-abc", "namespace": "velero"},
-        "spec": {"pod": {"name": "p"}, "volume": "data", "snapshotID": "1"}})
+    ask(
+        ADMINISTRATOR,
+        "POST",
+        path,
+        {
+            "apiVersion": "velero.io/v1",
+            "kind": "PodVolumeRestore",
+            "metadata": {"name": "drill-x-1-abc", "namespace": "velero"},
+            "spec": {"pod": {"name": "p"}, "volume": "data", "snapshotID": "1"},
+        },
+    )
     assert ask(DRILL, "PATCH", f"{path}/drill-x-1-abc?dryRun=All", {"spec": spec})[0] == status
 
 
-@pytest.mark.parametrize(("who", "name", "admitted"), [
-    (VELERO, "dalp-drill-1-app", 422), (VELERO, "restored", 201), (DRILL, "restored", 422), (DRILL, "dalp-drill-1-app", 201)])
+@pytest.mark.parametrize(
+    ("who", "name", "admitted"),
+    [
+        (VELERO, "dalp-drill-1-app", 422),
+        (VELERO, "restored", 201),
+        (DRILL, "restored", 422),
+        (DRILL, "dalp-drill-1-app", 201),
+    ],
+)
 def test_namespaces(ask: Call, who: str, name: str, admitted: int) -> None:
     manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {LABEL_DRILL: "d-1"}}}
     assert create(ask, who, manifest)[0] == admitted
 
 
 def test_a_sandbox_namespace_without_a_label_is_denied(ask: Call) -> None:
-    assert create(ask, DRILL, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "dalp-drill-1-app"}})[0] == 422
+    assert (
+        create(ask, DRILL, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "dalp-drill-1-app"}})[0]
+        == 422
+    )
 
 
 def test_a_whole_sandbox_is_made_and_removed_and_no_other_namespace_can_be(ask: Call) -> None:
     namespace, binding = sandbox.namespace(PLAN, "app")[:2]
     assert ask(DRILL, "POST", PATHS["Namespace"], namespace)[0] == 201
     assert ask(DRILL, "POST", PATHS["RoleBinding"].format(SANDBOX), binding)[0] == 201
-    foreign = {**binding, "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": "dalp"}], "metadata": {
-        **binding["metadata"], "name": "foreign"}}
+    foreign = {
+        **binding,
+        "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": "dalp"}],
+        "metadata": {**binding["metadata"], "name": "foreign"},
+    }
     assert "only the drill itself" in create(ask, DRILL, foreign)[1]
     assert ask(DRILL, "DELETE", f"{PATHS['Namespace']}/dalp")[0] == 422
     assert ask(DRILL, "DELETE", f"{PATHS['Namespace']}/{SANDBOX}")[0] == 200
 
 
 def test_the_lease_is_admitted(ask: Call) -> None:
-    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "dalp-drill-lab", "namespace": "dalp-dr"}, "spec": {}}
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "dalp-drill-lab", "namespace": "dalp-dr"},
+        "spec": {},
+    }
     assert create(ask, DRILL, lease)[0] == 201
     assert create(ask, READER, lease)[0] == 403

@@ -37,7 +37,8 @@ def test_a_check_points_at_a_section(check: catalogue.Check) -> None:
 
 
 def pointers() -> list[str]:
-    """Every `page.md#section` written out in the code of the core and of the operators, and the decision's own reasons."""
+    """Every `page.md#section` written out in the code of the core and of the operators, and the decision's own
+    reasons."""
     files = [*(ROOT / "include" / "dalp_dr").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]
     found = {p for f in files for p in re.findall(r"([a-z-]+\.md#[a-z-]+)", f.read_text())}
     decide = (ROOT / "include" / "dalp_dr" / "decide.py").read_text()
@@ -59,4 +60,6 @@ def test_links_between_runbooks_lead_somewhere(page: Path) -> None:
 def test_a_section_is_short_enough_for_a_tired_person(page: Path) -> None:
     found = sections(page)
     assert found
-    assert {name: len(text.split()) for name, text in found.items() if not 0 < len(text.split()) <= WORDS_OF_A_SECTION} == {}
+    assert {
+        name: len(text.split()) for name, text in found.items() if not 0 < len(text.split()) <= WORDS_OF_A_SECTION
+    } == {}

@@ -14,15 +14,23 @@ from dalp_dr.model.environment import SourceNamespace
 from dalp_dr.model.plan import DrillPlan
 
 # Rendered for the cluster or for Velero, never part of a restored namespace.
-ELSEWHERE = ("backups.velero.io", "schedules.velero.io", "backupstoragelocations.velero.io", "namespaces", "clusterroles.rbac.authorization.k8s.io",
-             "clusterrolebindings.rbac.authorization.k8s.io", "customresourcedefinitions.apiextensions.k8s.io")
+ELSEWHERE = (
+    "backups.velero.io",
+    "schedules.velero.io",
+    "backupstoragelocations.velero.io",
+    "namespaces",
+    "clusterroles.rbac.authorization.k8s.io",
+    "clusterrolebindings.rbac.authorization.k8s.io",
+    "customresourcedefinitions.apiextensions.k8s.io",
+)
 
 
 @dataclass(frozen=True)
 class Rebuilt:
     """One namespace: the installed Helm release beside Git, and Git's rendering beside the sandbox.
 
-    `release_*` are from the release Secret of production, `git_*` from the commit. `rendered` and `missing`: "Kind/name".
+    `release_*` are from the release Secret of production, `git_*` from the commit. `rendered` and `missing`:
+    "Kind/name".
     """
 
     role: str
@@ -48,42 +56,78 @@ class Configuration:
     namespaces: tuple[Rebuilt, ...]
 
 
-def facts_from(plan: DrillPlan, commit: str, releases: Mapping[str, dict[str, Any]], values: Mapping[str, dict[str, Any]],
-               charts: Mapping[str, dict[str, Any]], rendered: Mapping[str, Iterable[dict[str, Any]]],
-               live: Mapping[str, Iterable[dict[str, Any]]]) -> Configuration:
-    """Per role: the decoded release, the values and Chart.yaml of the commit, the manifests rendered from them, and the objects
-    of the sandbox namespace. A role that lacks one of them is left out and counts as not answered."""
+def facts_from(
+    plan: DrillPlan,
+    commit: str,
+    releases: Mapping[str, dict[str, Any]],
+    values: Mapping[str, dict[str, Any]],
+    charts: Mapping[str, dict[str, Any]],
+    rendered: Mapping[str, Iterable[dict[str, Any]]],
+    live: Mapping[str, Iterable[dict[str, Any]]],
+) -> Configuration:
+    """Per role: the decoded release, the values and Chart.yaml of the commit, the manifests rendered from them, and
+    the objects of the sandbox namespace. A role that lacks one of them is left out and counts as not answered."""
     complete = [r for r in plan.roles if all(r in part for part in (releases, values, charts, rendered, live))]
-    return Configuration(commit, tuple(
-        _rebuilt(plan, role, releases[role], values[role], charts[role], list(rendered[role]), list(live[role])) for role in complete))
+    return Configuration(
+        commit,
+        tuple(
+            _rebuilt(plan, role, releases[role], values[role], charts[role], list(rendered[role]), list(live[role]))
+            for role in complete
+        ),
+    )
 
 
-def _rebuilt(plan: DrillPlan, role: str, release: dict[str, Any], values: dict[str, Any], chart: dict[str, Any],
-             rendered: list[dict[str, Any]], live: list[dict[str, Any]]) -> Rebuilt:
+def _rebuilt(
+    plan: DrillPlan,
+    role: str,
+    release: dict[str, Any],
+    values: dict[str, Any],
+    chart: dict[str, Any],
+    rendered: list[dict[str, Any]],
+    live: list[dict[str, Any]],
+) -> Rebuilt:
     source = plan.environment.source.namespace(role)
     installed = release.get("config") or {}
     have = {(o["kind"], o["metadata"]["name"]): o for o in live}
     wanted = {(m["kind"], m["metadata"]["name"]): m for m in rendered if _belongs(plan, role, source, m)}
     metadata = release["chart"]["metadata"]
     return Rebuilt(
-        role=role, release=release["name"], revision=int(release["version"]), status=release["info"]["status"],
-        chart=metadata["name"], release_chart_version=str(metadata["version"]), git_chart_version=str(chart["version"]),
-        release_values_sha256=digest(installed), git_values_sha256=digest(values or {}),
+        role=role,
+        release=release["name"],
+        revision=int(release["version"]),
+        status=release["info"]["status"],
+        chart=metadata["name"],
+        release_chart_version=str(metadata["version"]),
+        git_chart_version=str(chart["version"]),
+        release_values_sha256=digest(installed),
+        git_values_sha256=digest(values or {}),
         value_differences=differences(installed, values or {}),
         rendered=tuple(f"{kind}/{name}" for kind, name in sorted(wanted)),
         missing=tuple(f"{kind}/{name}" for kind, name in sorted(wanted) if (kind, name) not in have),
-        differing=tuple(sorted(f"{kind}/{name}: {d.path}" for (kind, name), manifest in wanted.items() if (kind, name) in have
-                               for d in _shape_differences(source, manifest, have[kind, name]))))
+        differing=tuple(
+            sorted(
+                f"{kind}/{name}: {d.path}"
+                for (kind, name), manifest in wanted.items()
+                if (kind, name) in have
+                for d in _shape_differences(source, manifest, have[kind, name])
+            )
+        ),
+    )
 
 
 def _belongs(plan: DrillPlan, role: str, source: SourceNamespace, manifest: dict[str, Any]) -> bool:
-    """Whether a rendered manifest must be found in the sandbox: no hook, of this namespace, of a kind and name that is restored."""
+    """Whether a rendered manifest must be found in the sandbox: no hook, of this namespace, of a kind and name that
+    is restored."""
     metadata = manifest["metadata"]
     plural = kind_of(manifest)
-    return not ("helm.sh/hook" in (metadata.get("annotations") or {}) or metadata.get("namespace", source.name) != source.name
-                or plural in EXCLUDED_KINDS or plural in ELSEWHERE
-                or any(fnmatch(metadata["name"], pattern) for pattern in left_out(plan, role))
-                or "cnpg.io/cluster" in (metadata.get("labels") or {}))
+    return not (
+        "helm.sh/hook" in (metadata.get("annotations") or {})
+        or metadata.get("namespace", source.name) != source.name
+        or plural in EXCLUDED_KINDS
+        or plural in ELSEWHERE
+        or any(fnmatch(metadata["name"], pattern) for pattern in left_out(plan, role))
+        or "cnpg.io/cluster" in (metadata.get("labels") or {})
+    )
 
 
 def kind_of(manifest: dict[str, Any]) -> str:
@@ -93,8 +137,11 @@ def kind_of(manifest: dict[str, Any]) -> str:
     return f"{plural}.{group}" if group else plural
 
 
-def _shape_differences(source: SourceNamespace, rendered: dict[str, Any], live: dict[str, Any]) -> tuple[Difference, ...]:
-    """What a drill does not change: images, ports, ConfigMap data (declared rewrites left out) and the keys of Secrets."""
+def _shape_differences(
+    source: SourceNamespace, rendered: dict[str, Any], live: dict[str, Any]
+) -> tuple[Difference, ...]:
+    """What a drill does not change: images, ports, ConfigMap data (declared rewrites left out) and the keys of
+    Secrets."""
     rewritten = source.configuration.get(rendered["metadata"]["name"], {}) if rendered["kind"] == "ConfigMap" else {}
     return differences(_shape(rendered, set(rewritten)), _shape(live, set(rewritten)))
 
@@ -104,8 +151,10 @@ def _shape(thing: dict[str, Any], rewritten: set[str]) -> dict[str, Any]:
     if kind in ("Deployment", "StatefulSet", "DaemonSet"):
         return {"image": {c["name"]: c["image"] for c in spec["template"]["spec"]["containers"]}}
     if kind == "CronJob":
-        return {"image": {c["name"]: c["image"] for c in spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]},
-                "schedule": spec["schedule"]}
+        return {
+            "image": {c["name"]: c["image"] for c in spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]},
+            "schedule": spec["schedule"],
+        }
     if kind == "Service":
         return {"port": {str(p["port"]): p.get("targetPort", p["port"]) for p in spec.get("ports") or ()}}
     if kind == "ConfigMap":
@@ -119,14 +168,25 @@ def release_values_match_git(facts: Configuration, plan: DrillPlan) -> CheckResu
     """The installed release has the values and the chart version of the commit."""
     answered = {n.role for n in facts.namespaces}
     unknown = [f"{role}: release or Git could not be read" for role in plan.roles if role not in answered]
-    wrong = [f"{n.role}: {d.path} is {d.left} in the release, {d.right} in Git" for n in facts.namespaces for d in n.value_differences]
-    wrong += [f"{n.role}: chart {n.release_chart_version} installed, {n.git_chart_version} in Git" for n in facts.namespaces
-              if n.release_chart_version != n.git_chart_version]
+    wrong = [
+        f"{n.role}: {d.path} is {d.left} in the release, {d.right} in Git"
+        for n in facts.namespaces
+        for d in n.value_differences
+    ]
+    wrong += [
+        f"{n.role}: chart {n.release_chart_version} installed, {n.git_chart_version} in Git"
+        for n in facts.namespaces
+        if n.release_chart_version != n.git_chart_version
+    ]
     wrong += [f"{n.role}: release {n.release} is {n.status}" for n in facts.namespaces if n.status != "deployed"]
     if plan.configuration and facts.commit != plan.configuration.commit:
         wrong.append(f"compared with commit {facts.commit}, planned was {plan.configuration.commit}")
-    return _judged(wrong, unknown, f"values and chart of {len(plan.roles)} releases as in Git at the commit in use",
-                   f"commit {facts.commit[:12]}, {len(wrong)} differences")
+    return _judged(
+        wrong,
+        unknown,
+        f"values and chart of {len(plan.roles)} releases as in Git at the commit in use",
+        f"commit {facts.commit[:12]}, {len(wrong)} differences",
+    )
 
 
 def configuration_rebuilt(facts: Configuration, plan: DrillPlan) -> CheckResult:
@@ -137,7 +197,9 @@ def configuration_rebuilt(facts: Configuration, plan: DrillPlan) -> CheckResult:
     wrong = [f"{n.role}: {name} is missing" for n in facts.namespaces for name in n.missing]
     wrong += [f"{n.role}: {name} differs from Git" for n in facts.namespaces for name in n.differing]
     count = sum(len(n.rendered) for n in facts.namespaces)
-    return _judged(wrong, unknown, f"{count} rendered objects in the sandbox as Git has them", f"{len(wrong)} missing or different")
+    return _judged(
+        wrong, unknown, f"{count} rendered objects in the sandbox as Git has them", f"{len(wrong)} missing or different"
+    )
 
 
 def _judged(wrong: list[str], unknown: list[str], expected: str, observed: str) -> CheckResult:

@@ -12,7 +12,8 @@ import rfc8785
 
 @dataclass(frozen=True)
 class Difference:
-    """One path at which two documents differ. Digests are the first 12 hex digits of sha256; "absent" where there is no value."""
+    """One path at which two documents differ. Digests are the first 12 hex digits of sha256; "absent" where there is
+    no value."""
 
     path: str
     left: str
@@ -25,7 +26,8 @@ def digest(value: Any) -> str:
 
 
 def differences(left: Any, right: Any) -> tuple[Difference, ...]:
-    """Every leaf at which `left` and `right` differ; an empty mapping and an absent one are the same, as Helm treats them."""
+    """Every leaf at which `left` and `right` differ; an empty mapping and an absent one are the same, as Helm treats
+    them."""
     return tuple(_walk("", left, right))
 
 

@@ -35,21 +35,33 @@ class Guard:
     existing: tuple[FoundNamespace, ...]
 
 
-def facts_from(plan: DrillPlan, source_kube_system: dict[str, Any], sandbox_kube_system: dict[str, Any],
-               existing: Iterable[dict[str, Any]]) -> Guard:
-    """From Namespace objects: kube-system of both clusters and those planned namespaces that exist in the sandbox's cluster."""
+def facts_from(
+    plan: DrillPlan,
+    source_kube_system: dict[str, Any],
+    sandbox_kube_system: dict[str, Any],
+    existing: Iterable[dict[str, Any]],
+) -> Guard:
+    """From Namespace objects: kube-system of both clusters and those planned namespaces that exist in the sandbox's
+    cluster."""
     return Guard(
-        source_cluster_uid=source_kube_system["metadata"]["uid"], sandbox_cluster_uid=sandbox_kube_system["metadata"]["uid"],
+        source_cluster_uid=source_kube_system["metadata"]["uid"],
+        sandbox_cluster_uid=sandbox_kube_system["metadata"]["uid"],
         source_namespaces=tuple(n.name for n in plan.environment.source.namespaces),
         sandbox_namespaces=tuple(plan.namespace(role) for role in plan.roles),
-        existing=tuple(found(n) for n in existing))
+        existing=tuple(found(n) for n in existing),
+    )
 
 
 def found(namespace: dict[str, Any]) -> FoundNamespace:
     """The part of a Namespace object that says whose it is."""
     metadata = namespace["metadata"]
-    return FoundNamespace(metadata["name"], metadata["uid"], namespace.get("status", {}).get("phase", ""),
-                          metadata.get("labels") or {}, metadata.get("annotations") or {})
+    return FoundNamespace(
+        metadata["name"],
+        metadata["uid"],
+        namespace.get("status", {}).get("phase", ""),
+        metadata.get("labels") or {},
+        metadata.get("annotations") or {},
+    )
 
 
 def sandbox_is_not_source(facts: Guard, plan: DrillPlan) -> CheckResult:
@@ -60,23 +72,39 @@ def sandbox_is_not_source(facts: Guard, plan: DrillPlan) -> CheckResult:
     same = facts.source_cluster_uid == facts.sandbox_cluster_uid
     wrong = []
     if same != (plan.environment.cluster == "same"):
-        wrong.append(f"environment says cluster: {plan.environment.cluster}, but connection {plan.environment.connections.sandbox_kubernetes} "
-                     f"leads to {'the source cluster' if same else 'another cluster'} (uid {facts.sandbox_cluster_uid})")
+        wrong.append(
+            f"environment says cluster: {plan.environment.cluster}, "
+            f"but connection {plan.environment.connections.sandbox_kubernetes} "
+            f"leads to {'the source cluster' if same else 'another cluster'} (uid {facts.sandbox_cluster_uid})"
+        )
     both = sorted(set(facts.source_namespaces) & set(facts.sandbox_namespaces))
     wrong += [f"namespace {name} is source and sandbox at once" for name in both]
     prefix = plan.environment.sandbox.namespace_prefix
-    wrong += [f"namespace {name} does not begin with {prefix}" for name in facts.sandbox_namespaces if not name.startswith(prefix)]
-    wrong += [f"namespace {n.name} carries production's mark {mark}"
-              for n in facts.existing for mark in PRODUCTION_MARKS if mark in n.labels or mark in n.annotations]
-    observed = f"source {facts.source_cluster_uid}, sandbox {facts.sandbox_cluster_uid}: {', '.join(facts.sandbox_namespaces)}"
+    wrong += [
+        f"namespace {name} does not begin with {prefix}"
+        for name in facts.sandbox_namespaces
+        if not name.startswith(prefix)
+    ]
+    wrong += [
+        f"namespace {n.name} carries production's mark {mark}"
+        for n in facts.existing
+        for mark in PRODUCTION_MARKS
+        if mark in n.labels or mark in n.annotations
+    ]
+    observed = (
+        f"source {facts.source_cluster_uid}, sandbox {facts.sandbox_cluster_uid}: {', '.join(facts.sandbox_namespaces)}"
+    )
     return expect(not wrong, expected, observed, wrong)
 
 
 def sandbox_is_ours_or_absent(facts: Guard, plan: DrillPlan) -> CheckResult:
     """A namespace that exists must carry this very drill's labels; anything else is left alone."""
     ours = naming.labels(plan.drill_id, plan.environment.name)
-    wrong = [f"namespace {n.name} exists and belongs to {n.labels.get(naming.LABEL_DRILL, 'somebody else')}"
-             for n in facts.existing if any(n.labels.get(k) != v for k, v in ours.items())]
+    wrong = [
+        f"namespace {n.name} exists and belongs to {n.labels.get(naming.LABEL_DRILL, 'somebody else')}"
+        for n in facts.existing
+        if any(n.labels.get(k) != v for k, v in ours.items())
+    ]
     wrong += [f"namespace {n.name} is being deleted" for n in facts.existing if n.phase == "Terminating"]
     state = ", ".join(n.name for n in facts.existing) or "none exists"
     return expect(not wrong, f"absent, or labelled {plan.drill_id}", state, wrong)

@@ -1,7 +1,7 @@
 """Manual changes in the sandbox: who, by the API server's own book-keeping, wrote which object during the drill.
 
-Every write leaves its field manager and time in `metadata.managedFields`. Velero restores those of production with the object;
-they are older than the object in the sandbox and say nothing about it.
+Every write leaves its field manager and time in `metadata.managedFields`. Velero restores those of production with
+the object; they are older than the object in the sandbox and say nothing about it.
 """
 
 from __future__ import annotations
@@ -14,17 +14,32 @@ from dalp_dr.isolation.permissions import FIELD_MANAGER
 from dalp_dr.model.check import CheckResult, expect, inconclusive
 from dalp_dr.model.plan import DrillPlan, utc
 
-KNOWN = frozenset((
-    FIELD_MANAGER,
-    "velero-server", "velero", "node-agent",  # the restore
-    "manager",  # the database operator, its instances and its plugin: all three programs are called so
-    "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "cloud-controller-manager"))
-PROVISIONERS = ("csi-", "external-provisioner", "local-path-provisioner", "storage")  # beginnings; they write claims and volumes only
+KNOWN = frozenset(
+    (
+        FIELD_MANAGER,
+        "velero-server",
+        "velero",
+        "node-agent",  # the restore
+        "manager",  # the database operator, its instances and its plugin: all three programs are called so
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "kubelet",
+        "cloud-controller-manager",
+    )
+)
+PROVISIONERS = (
+    "csi-",
+    "external-provisioner",
+    "local-path-provisioner",
+    "storage",
+)  # beginnings; they write claims and volumes only
 
 
 @dataclass(frozen=True)
 class Write:
-    """The last write of one manager to one object. `at`, `object_created_at`: UTC, RFC 3339, whole seconds, clock of the API server."""
+    """The last write of one manager to one object. `at`, `object_created_at`: UTC, RFC 3339, whole seconds, clock of
+    the API server."""
 
     kind: str
     namespace: str
@@ -50,14 +65,30 @@ def facts_from(objects: Iterable[dict[str, Any]]) -> ManualChanges:
     """From whole objects as the API server lists them (managedFields included)."""
     listed = list(objects)
     unsigned = tuple(_title(o) for o in listed if not o["metadata"].get("managedFields") and not _made_empty(o))
-    return ManualChanges(len(listed), unsigned, tuple(
-        Write(o["kind"], o["metadata"].get("namespace", ""), o["metadata"]["name"], o["metadata"].get("uid", ""), entry.get("manager", ""),
-              entry.get("operation", ""), entry.get("subresource", ""), entry.get("time", ""), o["metadata"].get("creationTimestamp", ""))
-        for o in listed for entry in o["metadata"].get("managedFields") or ()))
+    return ManualChanges(
+        len(listed),
+        unsigned,
+        tuple(
+            Write(
+                o["kind"],
+                o["metadata"].get("namespace", ""),
+                o["metadata"]["name"],
+                o["metadata"].get("uid", ""),
+                entry.get("manager", ""),
+                entry.get("operation", ""),
+                entry.get("subresource", ""),
+                entry.get("time", ""),
+                o["metadata"].get("creationTimestamp", ""),
+            )
+            for o in listed
+            for entry in o["metadata"].get("managedFields") or ()
+        ),
+    )
 
 
 def _made_empty(thing: dict[str, Any]) -> bool:
-    """Kubernetes makes this one in every namespace with no field set, so nobody is on its record until somebody changes it."""
+    """Kubernetes makes this one in every namespace with no field set, so nobody is on its record until somebody
+    changes it."""
     return (thing["kind"], thing["metadata"]["name"]) == ("ServiceAccount", "default")
 
 
@@ -87,7 +118,13 @@ def no_manual_changes(facts: ManualChanges, plan: DrillPlan) -> CheckResult:
     if not facts.objects:
         return inconclusive(expected, "no object was listed")
     found = foreign(facts)
-    wrong = [f"{w.kind} {w.namespace}/{w.name}: {w.operation} by {w.manager or 'an unnamed client'} at {w.at or 'an unknown time'}" for w in found]
+    wrong = [
+        f"{w.kind} {w.namespace}/{w.name}: {w.operation} by {w.manager or 'an unnamed client'} "
+        f"at {w.at or 'an unknown time'}"
+        for w in found
+    ]
     if found or not facts.unsigned:
-        return expect(not found, expected, f"{len(facts.writes)} writes on {facts.objects} objects, {len(found)} foreign", wrong)
+        return expect(
+            not found, expected, f"{len(facts.writes)} writes on {facts.objects} objects, {len(found)} foreign", wrong
+        )
     return inconclusive(expected, f"{len(facts.unsigned)} objects do not tell who wrote them", facts.unsigned)

@@ -1,7 +1,8 @@
-"""What each identity of a drill may do and why: one table, from which the RBAC manifests and the preflight questions come.
+"""What each identity of a drill may do and why: one table, from which the RBAC manifests and the preflight questions
+come.
 
-Two identities. The source reader only gets and lists. The drill writes in sandbox namespaces, through a RoleBinding it makes
-there itself, and besides that only Restores and their helpers in Velero's namespace and its lease.
+Two identities. The source reader only gets and lists. The drill writes in sandbox namespaces, through a RoleBinding
+it makes there itself, and besides that only Restores and their helpers in Velero's namespace and its lease.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Rule:
 
 @dataclass(frozen=True)
 class Grant:
-    """One role of one identity. `namespace` None: cluster-wide. `bound` False: bound by the drill itself, per sandbox."""
+    """One role of one identity. `namespace` None: cluster-wide. `bound` False: bound by the drill itself, per
+    sandbox."""
 
     role: str
     account: str
@@ -61,106 +63,266 @@ def release_secrets(release: str) -> tuple[str, ...]:
 
 def grants(environment: Environment) -> tuple[Grant, ...]:
     """Everything both identities are given in this environment."""
-    return (_cluster_of_source(), *(_source_namespace(n) for n in environment.source.namespaces),
-            _velero_reader(environment), _cluster_of_sandbox(environment), _velero_drill(environment),
-            _operator_reader(environment), _api_address(), _lease(), _sandbox())
+    return (
+        _cluster_of_source(),
+        *(_source_namespace(n) for n in environment.source.namespaces),
+        _velero_reader(environment),
+        _cluster_of_sandbox(environment),
+        _velero_drill(environment),
+        _operator_reader(environment),
+        _api_address(),
+        _lease(),
+        _sandbox(),
+    )
 
 
 def _cluster_of_source() -> Grant:
-    return Grant("dalp-dr-source-cluster", READER_ACCOUNT, "source", None, "Tell the source cluster from any other.", (
-        Rule("", ("namespaces",), ("get",), "The uid of kube-system is the cluster's identity for the guard.",
-             ("kube-system",)),))
+    return Grant(
+        "dalp-dr-source-cluster",
+        READER_ACCOUNT,
+        "source",
+        None,
+        "Tell the source cluster from any other.",
+        (
+            Rule(
+                "",
+                ("namespaces",),
+                ("get",),
+                "The uid of kube-system is the cluster's identity for the guard.",
+                ("kube-system",),
+            ),
+        ),
+    )
 
 
 def _source_namespace(namespace: SourceNamespace) -> Grant:
-    return Grant("dalp-dr-source-reader", READER_ACCOUNT, "source", namespace.name,
-                 "Read what production looks like, to compare the restored namespace with it. No write, no exec, no Secret "
-                 "but the Helm release.", (
-                     Rule("", ("namespaces",), ("get",), "Labels of the namespace itself."),
-                     Rule("", ("pods", "services", "configmaps", "persistentvolumeclaims", "serviceaccounts"), READ,
-                          "Needs of the sandbox (requests, claims), targets of the canaries, coverage of the backup."),
-                     Rule("apps", ("deployments", "statefulsets", "daemonsets"), READ, "Workloads the backup must hold."),
-                     Rule("batch", ("cronjobs", "jobs"), READ, "Schedules that must be suspended in the sandbox."),
-                     Rule("networking.k8s.io", ("ingresses", "networkpolicies"), READ, "Hosts that must not come back as they are."),
-                     Rule("policy", ("poddisruptionbudgets",), READ, "Coverage of the backup."),
-                     Rule(CNPG, ("clusters", "backups", "scheduledbackups"), READ,
-                          "System identifier, base backups and their schedule."),
-                     Rule(BARMAN, ("objectstores",), READ, "Where the archive is and who writes to it."),
-                     Rule("", ("secrets",), ("get",), "Values and chart version of the installed Helm release; no other Secret.",
-                          release_secrets(namespace.release))))
+    return Grant(
+        "dalp-dr-source-reader",
+        READER_ACCOUNT,
+        "source",
+        namespace.name,
+        "Read what production looks like, to compare the restored namespace with it. No write, no exec, no Secret "
+        "but the Helm release.",
+        (
+            Rule("", ("namespaces",), ("get",), "Labels of the namespace itself."),
+            Rule(
+                "",
+                ("pods", "services", "configmaps", "persistentvolumeclaims", "serviceaccounts"),
+                READ,
+                "Needs of the sandbox (requests, claims), targets of the canaries, coverage of the backup.",
+            ),
+            Rule("apps", ("deployments", "statefulsets", "daemonsets"), READ, "Workloads the backup must hold."),
+            Rule("batch", ("cronjobs", "jobs"), READ, "Schedules that must be suspended in the sandbox."),
+            Rule(
+                "networking.k8s.io",
+                ("ingresses", "networkpolicies"),
+                READ,
+                "Hosts that must not come back as they are.",
+            ),
+            Rule("policy", ("poddisruptionbudgets",), READ, "Coverage of the backup."),
+            Rule(
+                CNPG,
+                ("clusters", "backups", "scheduledbackups"),
+                READ,
+                "System identifier, base backups and their schedule.",
+            ),
+            Rule(BARMAN, ("objectstores",), READ, "Where the archive is and who writes to it."),
+            Rule(
+                "",
+                ("secrets",),
+                ("get",),
+                "Values and chart version of the installed Helm release; no other Secret.",
+                release_secrets(namespace.release),
+            ),
+        ),
+    )
 
 
 def _velero_reader(environment: Environment) -> Grant:
-    return Grant("dalp-dr-source-reader", READER_ACCOUNT, "source", environment.source.velero_namespace,
-                 "Choose the backups and see that the backup system works.", (
-                     Rule(VELERO, ("backups", "schedules", "backupstoragelocations", "podvolumebackups", "restores"), READ,
-                          "Recovery points, their volumes, the location's state, and whether Velero is busy."),
-                     Rule("apps", ("deployments", "daemonsets"), READ, "Version of Velero and whether its node agents run.")))
+    return Grant(
+        "dalp-dr-source-reader",
+        READER_ACCOUNT,
+        "source",
+        environment.source.velero_namespace,
+        "Choose the backups and see that the backup system works.",
+        (
+            Rule(
+                VELERO,
+                ("backups", "schedules", "backupstoragelocations", "podvolumebackups", "restores"),
+                READ,
+                "Recovery points, their volumes, the location's state, and whether Velero is busy.",
+            ),
+            Rule("apps", ("deployments", "daemonsets"), READ, "Version of Velero and whether its node agents run."),
+        ),
+    )
 
 
 def _cluster_of_sandbox(environment: Environment) -> Grant:
-    return Grant("dalp-dr-drill", DRILL_ACCOUNT, "sandbox", None,
-                 "Make and remove sandbox namespaces. Admission policies hold each write to names with the sandbox prefix.", (
-                     Rule("", ("namespaces",), ("get", "list", "watch", "create", "patch", "delete"),
-                          "Sandbox namespaces; admission refuses any other name."),
-                     Rule(RBAC, ("rolebindings",), ("get", "create", "patch"),
-                          f"Bind itself to {SANDBOX_ROLE} in a sandbox; admission refuses other namespaces and subjects."),
-                     Rule(RBAC, ("clusterroles",), ("bind",), "The only role it may hand out, and only to itself.", (SANDBOX_ROLE,)),
-                     Rule("", ("nodes", "pods"), ("list",), "Free capacity before anything is made."),
-                     Rule("", ("persistentvolumes",), READ, "Prove that the sandbox's volumes are gone afterwards."),
-                     Rule("storage.k8s.io", ("storageclasses",), READ, "Whether claims can be provisioned."),
-                     Rule("scheduling.k8s.io", ("priorityclasses",), ("get",), "Drill pods must yield to production.",
-                          (environment.sandbox.priority_class,))))
+    return Grant(
+        "dalp-dr-drill",
+        DRILL_ACCOUNT,
+        "sandbox",
+        None,
+        "Make and remove sandbox namespaces. Admission policies hold each write to names with the sandbox prefix.",
+        (
+            Rule(
+                "",
+                ("namespaces",),
+                ("get", "list", "watch", "create", "patch", "delete"),
+                "Sandbox namespaces; admission refuses any other name.",
+            ),
+            Rule(
+                RBAC,
+                ("rolebindings",),
+                ("get", "create", "patch"),
+                f"Bind itself to {SANDBOX_ROLE} in a sandbox; admission refuses other namespaces and subjects.",
+            ),
+            Rule(
+                RBAC,
+                ("clusterroles",),
+                ("bind",),
+                "The only role it may hand out, and only to itself.",
+                (SANDBOX_ROLE,),
+            ),
+            Rule("", ("nodes", "pods"), ("list",), "Free capacity before anything is made."),
+            Rule("", ("persistentvolumes",), READ, "Prove that the sandbox's volumes are gone afterwards."),
+            Rule("storage.k8s.io", ("storageclasses",), READ, "Whether claims can be provisioned."),
+            Rule(
+                "scheduling.k8s.io",
+                ("priorityclasses",),
+                ("get",),
+                "Drill pods must yield to production.",
+                (environment.sandbox.priority_class,),
+            ),
+        ),
+    )
 
 
 def _velero_drill(environment: Environment) -> Grant:
-    return Grant("dalp-dr-drill", DRILL_ACCOUNT, "sandbox", environment.source.velero_namespace,
-                 "Run Restores into the sandbox. Admission policies look at each of them.", (
-                     Rule(VELERO, ("restores",), ("get", "list", "watch", "create", "delete"), "The restore itself."),
-                     Rule(VELERO, ("podvolumerestores",), ("get", "list", "watch", "patch"),
-                          "Progress of each volume; patch is for cancelling a stuck one."),
-                     Rule(VELERO, ("downloadrequests",), ("get", "watch", "create", "delete"),
-                          "Velero's own list of what it restored, and its warnings."),
-                     Rule(VELERO, ("backups", "backupstoragelocations", "podvolumebackups"), FOLLOW,
-                          "What the restore reads from, as this cluster's Velero sees it."),
-                     Rule(VELERO, ("serverstatusrequests",), ("get", "create"), "Velero's own word on its version."),
-                     Rule("", ("configmaps",), ("get", "create", "delete"), "Resource modifiers and the policy of each Restore."),
-                     Rule("apps", ("deployments", "daemonsets"), READ, "Whether Velero and its node agents run.")))
+    return Grant(
+        "dalp-dr-drill",
+        DRILL_ACCOUNT,
+        "sandbox",
+        environment.source.velero_namespace,
+        "Run Restores into the sandbox. Admission policies look at each of them.",
+        (
+            Rule(VELERO, ("restores",), ("get", "list", "watch", "create", "delete"), "The restore itself."),
+            Rule(
+                VELERO,
+                ("podvolumerestores",),
+                ("get", "list", "watch", "patch"),
+                "Progress of each volume; patch is for cancelling a stuck one.",
+            ),
+            Rule(
+                VELERO,
+                ("downloadrequests",),
+                ("get", "watch", "create", "delete"),
+                "Velero's own list of what it restored, and its warnings.",
+            ),
+            Rule(
+                VELERO,
+                ("backups", "backupstoragelocations", "podvolumebackups"),
+                FOLLOW,
+                "What the restore reads from, as this cluster's Velero sees it.",
+            ),
+            Rule(VELERO, ("serverstatusrequests",), ("get", "create"), "Velero's own word on its version."),
+            Rule(
+                "", ("configmaps",), ("get", "create", "delete"), "Resource modifiers and the policy of each Restore."
+            ),
+            Rule("apps", ("deployments", "daemonsets"), READ, "Whether Velero and its node agents run."),
+        ),
+    )
 
 
 def _operator_reader(environment: Environment) -> Grant:
-    return Grant("dalp-dr-drill", DRILL_ACCOUNT, "sandbox", environment.sandbox.routes.operator_namespace,
-                 "See that the database operator runs.", (
-                     Rule("apps", ("deployments",), READ, "Version and readiness of CloudNativePG and its plugin."),))
+    return Grant(
+        "dalp-dr-drill",
+        DRILL_ACCOUNT,
+        "sandbox",
+        environment.sandbox.routes.operator_namespace,
+        "See that the database operator runs.",
+        (Rule("apps", ("deployments",), READ, "Version and readiness of CloudNativePG and its plugin."),),
+    )
 
 
 def _api_address() -> Grant:
-    return Grant("dalp-dr-drill", DRILL_ACCOUNT, "sandbox", "default", "Find the API server as network policies see it.", (
-        Rule("discovery.k8s.io", ("endpointslices",), ("get",), "Address and port behind the Service kubernetes.", ("kubernetes",)),
-        Rule("", ("endpoints",), ("get",), "The same on clusters that name the slice otherwise.", ("kubernetes",))))
+    return Grant(
+        "dalp-dr-drill",
+        DRILL_ACCOUNT,
+        "sandbox",
+        "default",
+        "Find the API server as network policies see it.",
+        (
+            Rule(
+                "discovery.k8s.io",
+                ("endpointslices",),
+                ("get",),
+                "Address and port behind the Service kubernetes.",
+                ("kubernetes",),
+            ),
+            Rule("", ("endpoints",), ("get",), "The same on clusters that name the slice otherwise.", ("kubernetes",)),
+        ),
+    )
 
 
 def _lease() -> Grant:
-    return Grant("dalp-dr-drill", DRILL_ACCOUNT, "sandbox", DRILL_NAMESPACE, "One drill at a time.", (
-        Rule("coordination.k8s.io", ("leases",), ("get", "list", "create", "update", "patch", "delete"),
-             "The lease of the running drill."),))
+    return Grant(
+        "dalp-dr-drill",
+        DRILL_ACCOUNT,
+        "sandbox",
+        DRILL_NAMESPACE,
+        "One drill at a time.",
+        (
+            Rule(
+                "coordination.k8s.io",
+                ("leases",),
+                ("get", "list", "create", "update", "patch", "delete"),
+                "The lease of the running drill.",
+            ),
+        ),
+    )
 
 
 def _sandbox() -> Grant:
-    return Grant(SANDBOX_ROLE, DRILL_ACCOUNT, "sandbox", None,
-                 "Everything a drill does inside one sandbox namespace; bound there and nowhere else.", (
-                     Rule("*", ("*",), FOLLOW, "The inventory must also see what nobody expects."),
-                     Rule("", ("pods", "configmaps", "services", "secrets"), ("create", "update", "patch", "delete"),
-                          "Probes and gateway of ours, sealed credentials, removal of held pods."),
-                     Rule("", ("pods/exec", "pods/portforward", "services/proxy"), ("get", "create"),
-                          "Read volumes' bytes, ask restored services and the restored database."),
-                     Rule("", ("persistentvolumeclaims",), ("delete",), "Teardown."),
-                     Rule("", ("resourcequotas", "limitranges"), ("create", "update", "patch", "delete"), "Bounds of the sandbox."),
-                     Rule("apps", ("deployments", "statefulsets"), ("create", "update", "patch", "delete"),
-                          "The gateway of ours; hold, release and remove restored workloads."),
-                     Rule("apps", ("deployments/scale", "statefulsets/scale"), ("update", "patch"), "Hold and release."),
-                     Rule("networking.k8s.io", ("networkpolicies",), ("create", "update", "patch", "delete"),
-                          "Default-deny, and the routes that stages open and close."),
-                     Rule(CNPG, ("clusters",), ("create", "update", "patch", "delete"), "The recovered database."),
-                     Rule(BARMAN, ("objectstores",), ("create", "update", "patch", "delete"), "Read-only view of the archive.")),
-                 bound=False)
+    return Grant(
+        SANDBOX_ROLE,
+        DRILL_ACCOUNT,
+        "sandbox",
+        None,
+        "Everything a drill does inside one sandbox namespace; bound there and nowhere else.",
+        (
+            Rule("*", ("*",), FOLLOW, "The inventory must also see what nobody expects."),
+            Rule(
+                "",
+                ("pods", "configmaps", "services", "secrets"),
+                ("create", "update", "patch", "delete"),
+                "Probes and gateway of ours, sealed credentials, removal of held pods.",
+            ),
+            Rule(
+                "",
+                ("pods/exec", "pods/portforward", "services/proxy"),
+                ("get", "create"),
+                "Read volumes' bytes, ask restored services and the restored database.",
+            ),
+            Rule("", ("persistentvolumeclaims",), ("delete",), "Teardown."),
+            Rule(
+                "", ("resourcequotas", "limitranges"), ("create", "update", "patch", "delete"), "Bounds of the sandbox."
+            ),
+            Rule(
+                "apps",
+                ("deployments", "statefulsets"),
+                ("create", "update", "patch", "delete"),
+                "The gateway of ours; hold, release and remove restored workloads.",
+            ),
+            Rule("apps", ("deployments/scale", "statefulsets/scale"), ("update", "patch"), "Hold and release."),
+            Rule(
+                "networking.k8s.io",
+                ("networkpolicies",),
+                ("create", "update", "patch", "delete"),
+                "Default-deny, and the routes that stages open and close.",
+            ),
+            Rule(CNPG, ("clusters",), ("create", "update", "patch", "delete"), "The recovered database."),
+            Rule(BARMAN, ("objectstores",), ("create", "update", "patch", "delete"), "Read-only view of the archive."),
+        ),
+        bound=False,
+    )

@@ -23,18 +23,39 @@ from dalp_dr.model.environment import Environment
 from dalp_dr.model.plan import DrillPlan
 
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
-SOURCE_KINDS = (("", "pods"), ("", "secrets"), ("", "configmaps"), ("", "services"),
-                ("", "persistentvolumeclaims"), ("apps", "deployments"), ("apps", "statefulsets"), ("batch", "cronjobs"),
-                ("networking.k8s.io", "ingresses"), ("networking.k8s.io", "networkpolicies"),
-                (CNPG, "clusters"), (CNPG, "backups"), (BARMAN, "objectstores"))
-VELERO_KINDS = ((VELERO, "backups"), (VELERO, "schedules"), (VELERO, "backupstoragelocations"), (VELERO, "backuprepositories"),
-                (VELERO, "deletebackuprequests"), (VELERO, "podvolumebackups"), ("", "secrets"), ("", "pods"),
-                ("apps", "deployments"), ("apps", "daemonsets"))
+SOURCE_KINDS = (
+    ("", "pods"),
+    ("", "secrets"),
+    ("", "configmaps"),
+    ("", "services"),
+    ("", "persistentvolumeclaims"),
+    ("apps", "deployments"),
+    ("apps", "statefulsets"),
+    ("batch", "cronjobs"),
+    ("networking.k8s.io", "ingresses"),
+    ("networking.k8s.io", "networkpolicies"),
+    (CNPG, "clusters"),
+    (CNPG, "backups"),
+    (BARMAN, "objectstores"),
+)
+VELERO_KINDS = (
+    (VELERO, "backups"),
+    (VELERO, "schedules"),
+    (VELERO, "backupstoragelocations"),
+    (VELERO, "backuprepositories"),
+    (VELERO, "deletebackuprequests"),
+    (VELERO, "podvolumebackups"),
+    ("", "secrets"),
+    ("", "pods"),
+    ("apps", "deployments"),
+    ("apps", "daemonsets"),
+)
 
 
 @dataclass(frozen=True)
 class Access:
-    """One question to the authorizer. `identity`: who asks ("source-reader" or "drill"); `namespace` "": cluster-wide; `name` "": any."""
+    """One question to the authorizer. `identity`: who asks ("source-reader" or "drill"); `namespace` "":
+    cluster-wide; `name` "": any."""
 
     identity: str
     verb: str
@@ -45,8 +66,13 @@ class Access:
     name: str = ""
 
     def __str__(self) -> str:
-        what = f"{self.resource}{'/' + self.subresource if self.subresource else ''}{'.' + self.group if self.group else ''}"
-        return f"{self.identity}: {self.verb} {what}{' ' + self.name if self.name else ''} in {self.namespace or 'the cluster'}"
+        kind = (
+            self.resource
+            + (f"/{self.subresource}" if self.subresource else "")
+            + (f".{self.group}" if self.group else "")
+        )
+        what = f"{kind} {self.name}" if self.name else kind
+        return f"{self.identity}: {self.verb} {what} in {self.namespace or 'the cluster'}"
 
 
 @dataclass(frozen=True)
@@ -102,8 +128,13 @@ def needed(environment: Environment) -> tuple[Access, ...]:
 
 def needed_in_sandbox(environment: Environment, namespace: str) -> tuple[Access, ...]:
     """Every write verb of the sandbox role in one sandbox namespace, to be asked once the role is bound there."""
-    return tuple(replace(a, namespace=namespace)
-                 for grant in grants(environment) if not grant.bound for a in _accesses(grant) if a.resource != "*")
+    return tuple(
+        replace(a, namespace=namespace)
+        for grant in grants(environment)
+        if not grant.bound
+        for a in _accesses(grant)
+        if a.resource != "*"
+    )
 
 
 def _accesses(grant: Grant) -> Iterable[Access]:
@@ -111,23 +142,50 @@ def _accesses(grant: Grant) -> Iterable[Access]:
         for resource in rule.resources:
             for verb in rule.verbs:
                 kind, _, part = resource.partition("/")
-                yield Access(grant.account, verb, rule.group, kind, part, grant.namespace or "", rule.names[0] if rule.names else "")
+                yield Access(
+                    grant.account,
+                    verb,
+                    rule.group,
+                    kind,
+                    part,
+                    grant.namespace or "",
+                    rule.names[0] if rule.names else "",
+                )
 
 
 def forbidden(environment: Environment) -> tuple[Access, ...]:
-    """Writes to production and reads of its Secrets, by either identity. RoleBindings are proven by `forged`: only admission denies them."""
-    places: list[tuple[str, tuple[tuple[str, str], ...]]] = [(n.name, SOURCE_KINDS) for n in environment.source.namespaces]
-    places += [(environment.source.velero_namespace, VELERO_KINDS),
-               (environment.sandbox.routes.operator_namespace, (("", "secrets"), ("", "pods"), ("apps", "deployments")))]
+    """Writes to production and reads of its Secrets, by either identity. RoleBindings are proven by `forged`: only
+    admission denies them."""
+    places: list[tuple[str, tuple[tuple[str, str], ...]]] = [
+        (n.name, SOURCE_KINDS) for n in environment.source.namespaces
+    ]
+    places += [
+        (environment.source.velero_namespace, VELERO_KINDS),
+        (environment.sandbox.routes.operator_namespace, (("", "secrets"), ("", "pods"), ("apps", "deployments"))),
+    ]
     both = (READER_ACCOUNT, DRILL_ACCOUNT)
-    made = [Access(who, verb, group, resource, "", namespace) for who in both for namespace, kinds in places
-            for group, resource in kinds for verb in WRITES]
-    made += [Access(who, "create", "", "pods", part, n.name) for who in both for n in environment.source.namespaces
-             for part in ("exec", "portforward", "eviction")]
+    made = [
+        Access(who, verb, group, resource, "", namespace)
+        for who in both
+        for namespace, kinds in places
+        for group, resource in kinds
+        for verb in WRITES
+    ]
+    made += [
+        Access(who, "create", "", "pods", part, n.name)
+        for who in both
+        for n in environment.source.namespaces
+        for part in ("exec", "portforward", "eviction")
+    ]
     made += [Access(who, "list", "", "secrets", "", namespace) for who in both for namespace, _ in places]
-    made += [Access(READER_ACCOUNT, verb, VELERO, "restores", "", environment.source.velero_namespace) for verb in WRITES]
-    made += [Access(DRILL_ACCOUNT, verb, RBAC, resource) for verb in ("create", "patch", "escalate")
-             for resource in ("clusterroles", "clusterrolebindings")]
+    made += [
+        Access(READER_ACCOUNT, verb, VELERO, "restores", "", environment.source.velero_namespace) for verb in WRITES
+    ]
+    made += [
+        Access(DRILL_ACCOUNT, verb, RBAC, resource)
+        for verb in ("create", "patch", "escalate")
+        for resource in ("clusterroles", "clusterrolebindings")
+    ]
     return tuple(made)
 
 
@@ -138,42 +196,84 @@ def forged(environment: Environment, plan: DrillPlan) -> tuple[Forged, ...]:
     labels = {"dalp-dr/drill-id": plan.drill_id}
 
     def restore(name: str, **spec: Any) -> Forged:
-        body = {"backupName": "forged", "includedNamespaces": [source], "namespaceMapping": {source: sandbox},
-                "excludedResources": [], "resourceModifier": {"kind": "ConfigMap", "name": "forged"}, **spec}
-        return Forged(name, {"apiVersion": "velero.io/v1", "kind": "Restore", "spec": body, "metadata": {
-            "name": "drill-forged", "namespace": environment.source.velero_namespace, "labels": labels}})
+        body = {
+            "backupName": "forged",
+            "includedNamespaces": [source],
+            "namespaceMapping": {source: sandbox},
+            "excludedResources": [],
+            "resourceModifier": {"kind": "ConfigMap", "name": "forged"},
+            **spec,
+        }
+        return Forged(
+            name,
+            {
+                "apiVersion": "velero.io/v1",
+                "kind": "Restore",
+                "spec": body,
+                "metadata": {
+                    "name": "drill-forged",
+                    "namespace": environment.source.velero_namespace,
+                    "labels": labels,
+                },
+            },
+        )
 
-    binding = {"apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": {"name": "drill-forged", "namespace": source},
-               "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": SANDBOX_ROLE},
-               "subjects": [{"kind": "ServiceAccount", "name": DRILL_ACCOUNT, "namespace": DRILL_NAMESPACE}]}
-    plugin = {"apiVersion": "v1", "kind": "ConfigMap", "data": {}, "metadata": {
-        "name": "drill-forged", "namespace": environment.source.velero_namespace,
-        "labels": labels | {"velero.io/plugin-config": "", "velero.io/pod-volume-restore": "RestoreItemAction"}}}
-    return (restore("restore into production", namespaceMapping={}),
-            restore("restore of the database's own objects"),
-            restore("restore over existing objects", existingResourcePolicy="update"),
-            Forged("sandbox role bound in production", binding),
-            Forged("configuration of a Velero plugin", plugin),
-            Forged("namespace outside the sandbox", {"apiVersion": "v1", "kind": "Namespace", "metadata": {
-                "name": "forged-by-a-drill", "labels": labels}}))
+    binding = {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "drill-forged", "namespace": source},
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": SANDBOX_ROLE},
+        "subjects": [{"kind": "ServiceAccount", "name": DRILL_ACCOUNT, "namespace": DRILL_NAMESPACE}],
+    }
+    plugin = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "data": {},
+        "metadata": {
+            "name": "drill-forged",
+            "namespace": environment.source.velero_namespace,
+            "labels": labels | {"velero.io/plugin-config": "", "velero.io/pod-volume-restore": "RestoreItemAction"},
+        },
+    }
+    return (
+        restore("restore into production", namespaceMapping={}),
+        restore("restore of the database's own objects"),
+        restore("restore over existing objects", existingResourcePolicy="update"),
+        Forged("sandbox role bound in production", binding),
+        Forged("configuration of a Velero plugin", plugin),
+        Forged(
+            "namespace outside the sandbox",
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "forged-by-a-drill", "labels": labels}},
+        ),
+    )
 
 
 def stores(environment: Environment) -> tuple[tuple[str, str], ...]:
     """(connection, bucket) of every store that is read and must not be writable with the read key."""
     names = environment.connections
     backups = sorted({environment.source.backup_bucket, environment.database.archive_bucket})
-    return (*((names.backup_store, bucket) for bucket in backups),
-            *((connection, bucket.name) for connection in (names.object_storage, names.sandbox_object_read)
-              for bucket in environment.object_storage))
+    return (
+        *((names.backup_store, bucket) for bucket in backups),
+        *(
+            (connection, bucket.name)
+            for connection in (names.object_storage, names.sandbox_object_read)
+            for bucket in environment.object_storage
+        ),
+    )
 
 
-def facts_from(answers: Iterable[tuple[Access, dict[str, Any] | None]], forgeries: Iterable[tuple[str, int, str]],
-               said: Iterable[StoreAnswer | dict[str, Any]]) -> Privileges:
-    """From `status` of each SelfSubjectAccessReview (None: no answer), (name, HTTP status, message) of each forged write, and the
-    stores' answers, as StoreAnswer or as a dict of its fields."""
-    return Privileges(tuple(_answer(access, status) for access, status in answers),
-                      tuple(ForgedAnswer(name, status, message[:300]) for name, status, message in forgeries),
-                      tuple(s if isinstance(s, StoreAnswer) else StoreAnswer(**s) for s in said))
+def facts_from(
+    answers: Iterable[tuple[Access, dict[str, Any] | None]],
+    forgeries: Iterable[tuple[str, int, str]],
+    said: Iterable[StoreAnswer | dict[str, Any]],
+) -> Privileges:
+    """From `status` of each SelfSubjectAccessReview (None: no answer), (name, HTTP status, message) of each forged
+    write, and the stores' answers, as StoreAnswer or as a dict of its fields."""
+    return Privileges(
+        tuple(_answer(access, status) for access, status in answers),
+        tuple(ForgedAnswer(name, status, message[:300]) for name, status, message in forgeries),
+        tuple(s if isinstance(s, StoreAnswer) else StoreAnswer(**s) for s in said),
+    )
 
 
 def _answer(access: Access, status: dict[str, Any] | None) -> Answer:
@@ -194,25 +294,39 @@ def needed_verbs_allowed(facts: Privileges, plan: DrillPlan) -> CheckResult:
 
 
 def source_writes_denied(facts: Privileges, plan: DrillPlan) -> CheckResult:
-    """Every write to production was asked and denied, by the authorizer or, for forged objects, by admission (403 or 422)."""
+    """Every write to production was asked and denied, by the authorizer or, for forged objects, by admission (403 or
+    422)."""
     questions, said = forbidden(plan.environment), {a.access: a.allowed for a in facts.answers}
     forgeries, tried = forged(plan.environment, plan), {f.name: f for f in facts.forged}
     expected = f"{len(questions)} writes and {len(forgeries)} forged objects denied"
     allowed = [f"{a} is allowed" for a in questions if said.get(a)]
     allowed += [f"forged: {f.name} was admitted" for f in facts.forged if 200 <= f.status < 300]
     unknown = [str(a) for a in questions if said.get(a) is None]
-    unknown += [f"forged: {f.name}" for f in forgeries if f.name not in tried or tried[f.name].status not in (*range(200, 300), 403, 422)]
+    unknown += [
+        f"forged: {f.name}"
+        for f in forgeries
+        if f.name not in tried or tried[f.name].status not in (*range(200, 300), 403, 422)
+    ]
     if allowed or not unknown:
         return expect(not allowed, expected, f"{len(allowed)} allowed", allowed)
     return inconclusive(expected, f"{len(unknown)} not answered", unknown)
 
 
 def read_keys_cannot_write(facts: Privileges, plan: DrillPlan) -> CheckResult:
-    """Each store denied (403) a write with the key that is for reading. "No such upload" means that it might have written."""
+    """Each store denied (403) a write with the key that is for reading. "No such upload" means that it might have
+    written."""
     wanted = stores(plan.environment)
     said = {(s.connection, s.bucket): s for s in facts.stores}
-    writable = [f"{s.connection} may write to bucket {s.bucket} ({s.operation}: {s.status} {s.code})" for s in facts.stores if _may_write(s)]
-    unknown = [f"{c} on bucket {b}: {_said(said.get((c, b)))}" for c, b in wanted if (c, b) not in said or said[c, b].status != 403]
+    writable = [
+        f"{s.connection} may write to bucket {s.bucket} ({s.operation}: {s.status} {s.code})"
+        for s in facts.stores
+        if _may_write(s)
+    ]
+    unknown = [
+        f"{c} on bucket {b}: {_said(said.get((c, b)))}"
+        for c, b in wanted
+        if (c, b) not in said or said[c, b].status != 403
+    ]
     expected = f"403 from {len(wanted)} buckets"
     if writable or not unknown:
         return expect(not writable, expected, f"{len(writable)} writable", writable)

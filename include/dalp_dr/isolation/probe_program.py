@@ -1,8 +1,9 @@
 """Tries, from inside a sandbox, every connection that must not work, and one that must. Standard library only.
 
-All attempts run side by side, the positive control among them, so that the control shows the network of the same moment.
-Settings: TARGETS, a JSON object {"targets": [{name, address, port}], "control": {address, port}, "rpc_url", "timeout_seconds"}.
-Writes JSON lines: one per attempt, then chain_send, chain_read, and an end line with the number of attempts.
+All attempts run side by side, the positive control among them, so that the control shows the network of the same
+moment. Settings: TARGETS, a JSON object {"targets": [{name, address, port}], "control": {address, port}, "rpc_url",
+"timeout_seconds"}. Writes JSON lines: one per attempt, then chain_send, chain_read, and an end line with the number
+of attempts.
 """
 
 from __future__ import annotations
@@ -36,8 +37,15 @@ def connect(target: dict[str, Any], timeout_seconds: float) -> dict[str, Any]:
         known = {errno.ECONNREFUSED: "reset", errno.ECONNRESET: "reset", errno.ETIMEDOUT: "timeout"}
         outcome = "unreachable" if error.errno in UNREACHABLE else known.get(error.errno or 0, "error")
         detail = str(error)
-    return {"event": "connect", "name": target["name"], "address": target["address"], "port": target["port"],
-            "outcome": outcome, "seconds": round(time.monotonic() - begun, 3), "detail": detail}
+    return {
+        "event": "connect",
+        "name": target["name"],
+        "address": target["address"],
+        "port": target["port"],
+        "outcome": outcome,
+        "seconds": round(time.monotonic() - begun, 3),
+        "detail": detail,
+    }
 
 
 def call(url: str, method: str, params: list[Any], timeout_seconds: float) -> dict[str, Any]:
@@ -58,14 +66,22 @@ def chain_send(url: str, timeout_seconds: float) -> dict[str, Any]:
     if "failure" in answer:
         return {"event": "chain_send", "outcome": "error", "detail": answer["failure"]}
     message = str((answer.get("error") or {}).get("message", ""))
-    return {"event": "chain_send", "outcome": "refused" if message.startswith(REFUSAL) else "passed_on", "detail": message[:200]}
+    return {
+        "event": "chain_send",
+        "outcome": "refused" if message.startswith(REFUSAL) else "passed_on",
+        "detail": message[:200],
+    }
 
 
 def chain_read(url: str, timeout_seconds: float) -> dict[str, Any]:
     """Read the chain id through the gateway, so that a silent chain is not taken for a closed one."""
     answer = call(url, "eth_chainId", [], timeout_seconds)
     outcome = "answered" if isinstance(answer.get("result"), str) else "error"
-    return {"event": "chain_read", "outcome": outcome, "detail": str(answer.get("result") or answer.get("failure") or answer)[:200]}
+    return {
+        "event": "chain_read",
+        "outcome": outcome,
+        "detail": str(answer.get("result") or answer.get("failure") or answer)[:200],
+    }
 
 
 def run(settings: dict[str, Any]) -> list[dict[str, Any]]:

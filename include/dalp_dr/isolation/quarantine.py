@@ -1,4 +1,5 @@
-"""Is the sandbox closed? Judged on its policies as the API server gives them back and on what a pod inside could reach."""
+"""Is the sandbox closed? Judged on its policies as the API server gives them back and on what a pod inside could
+reach."""
 
 from __future__ import annotations
 
@@ -44,15 +45,22 @@ class Quarantine:
     runs: tuple[ProbeRun, ...]
 
 
-def facts_from(plan: DrillPlan, namespaces: Iterable[dict[str, Any]], policies: Iterable[dict[str, Any]], quotas: Iterable[dict[str, Any]],
-               runs: Iterable[ProbeRun]) -> Quarantine:
-    """From Namespace, NetworkPolicy and ResourceQuota objects of every sandbox namespace of this drill, and the probes' runs."""
+def facts_from(
+    plan: DrillPlan,
+    namespaces: Iterable[dict[str, Any]],
+    policies: Iterable[dict[str, Any]],
+    quotas: Iterable[dict[str, Any]],
+    runs: Iterable[ProbeRun],
+) -> Quarantine:
+    """From Namespace, NetworkPolicy and ResourceQuota objects of every sandbox namespace of this drill, and the
+    probes' runs."""
     mine = {plan.namespace(role) for role in plan.roles}
     return Quarantine(
         tuple(found(n) for n in namespaces if n["metadata"]["name"] in mine),
         tuple(FoundPolicy(p["metadata"]["namespace"], p["metadata"]["name"], p["spec"]) for p in policies),
         tuple(FoundQuota(q["metadata"]["namespace"], q["metadata"]["name"], q["spec"].get("hard", {})) for q in quotas),
-        tuple(runs))
+        tuple(runs),
+    )
 
 
 def expected_policies(plan: DrillPlan) -> dict[tuple[str, str], dict[str, Any]]:
@@ -62,18 +70,32 @@ def expected_policies(plan: DrillPlan) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def default_deny_in_force(facts: Quarantine, plan: DrillPlan) -> CheckResult:
-    """Each namespace denies by default, and no policy opens more than the plan says. The store route may be closed already."""
+    """Each namespace denies by default, and no policy opens more than the plan says. The store route may be closed
+    already."""
     wanted, have = expected_policies(plan), {(p.namespace, p.name): p.spec for p in facts.policies}
-    wrong = [f"{namespace}/{name} is missing" for namespace, name in wanted
-             if (namespace, name) not in have and name != routes.STORE_ROUTE]
-    wrong += [f"{namespace}/{name} differs from what the drill made" for (namespace, name), spec in have.items()
-              if (namespace, name) in wanted and spec != wanted[namespace, name]]
+    wrong = [
+        f"{namespace}/{name} is missing"
+        for namespace, name in wanted
+        if (namespace, name) not in have and name != routes.STORE_ROUTE
+    ]
+    wrong += [
+        f"{namespace}/{name} differs from what the drill made"
+        for (namespace, name), spec in have.items()
+        if (namespace, name) in wanted and spec != wanted[namespace, name]
+    ]
     opened = _service_routes(plan)
-    wrong += [f"{namespace}/{name} opens a route nobody planned" for (namespace, name), spec in have.items()
-              if (namespace, name) not in wanted and not any(_same_route(name, spec, route) for route in opened
-                                                             if route["metadata"]["namespace"] == namespace)]
-    return expect(not wrong, f"{len(wanted)} policies, default-deny in {len(plan.roles)} namespaces",
-                  f"{len(have)} policies read back", wrong)
+    wrong += [
+        f"{namespace}/{name} opens a route nobody planned"
+        for (namespace, name), spec in have.items()
+        if (namespace, name) not in wanted
+        and not any(_same_route(name, spec, route) for route in opened if route["metadata"]["namespace"] == namespace)
+    ]
+    return expect(
+        not wrong,
+        f"{len(wanted)} policies, default-deny in {len(plan.roles)} namespaces",
+        f"{len(have)} policies read back",
+        wrong,
+    )
 
 
 def _service_routes(plan: DrillPlan) -> list[dict[str, Any]]:
@@ -81,7 +103,8 @@ def _service_routes(plan: DrillPlan) -> list[dict[str, Any]]:
 
 
 def _same_route(name: str, spec: dict[str, Any], route: dict[str, Any]) -> bool:
-    """Whether a policy is a planned route, whatever labels its workload's pods have (they are known only when it is opened)."""
+    """Whether a policy is a planned route, whatever labels its workload's pods have (they are known only when it is
+    opened)."""
     if name != route["metadata"]["name"]:
         return False
     return _without_labels(spec) == _without_labels(route["spec"]) and _selects_some(spec)
@@ -105,15 +128,25 @@ def _kept(labels: dict[str, str]) -> dict[str, str]:
 def canaries_refused(facts: Quarantine, plan: DrillPlan) -> CheckResult:
     """Silence counts as a refusal only beside a control that connected; one canary that gets through fails the drill.
 
-    Each namespace must have tried the environment's canaries, the closed routes, and whatever any other namespace tried; on one
-    cluster with production also production's own addresses.
+    Each namespace must have tried the environment's canaries, the closed routes, and whatever any other namespace
+    tried; on one cluster with production also production's own addresses.
     """
     known = {(t.address, t.port): t.name for t in probe.targets(plan)}
     tried = {(a.address, a.port): a.name for r in facts.runs for a in r.attempts}
-    expected = f"{len(known | tried)} addresses and a chain send refused from {len(plan.roles)} namespaces, control connected"
-    through = [f"{_where(r, plan)}: {a.name} ({a.address}:{a.port}) connected" for r in facts.runs for a in r.attempts
-               if a.outcome == "connected"]
-    through += [f"{_where(r, plan)}: the gateway passed a send on to the chain" for r in facts.runs if r.chain_send == "passed_on"]
+    expected = (
+        f"{len(known | tried)} addresses and a chain send refused from {len(plan.roles)} namespaces, control connected"
+    )
+    through = [
+        f"{_where(r, plan)}: {a.name} ({a.address}:{a.port}) connected"
+        for r in facts.runs
+        for a in r.attempts
+        if a.outcome == "connected"
+    ]
+    through += [
+        f"{_where(r, plan)}: the gateway passed a send on to the chain"
+        for r in facts.runs
+        if r.chain_send == "passed_on"
+    ]
     ran = {r.role for r in facts.runs}
     unknown = [f"{plan.namespace(role)}: no probe ran" for role in plan.roles if role not in ran]
     if plan.environment.cluster == "same" and not tried.keys() - known.keys():
@@ -136,13 +169,21 @@ def _unproven(run: ProbeRun, plan: DrillPlan, must: dict[tuple[str, int], str]) 
         said.append(f"{here}: the control did not connect, so silence proves nothing")
     if run.chain_send != "refused":
         said.append(f"{here}: sending to the chain was not refused by the gateway ({run.detail})")
-    said += [f"{here}: {name} ({address}:{port}) was not tried" for (address, port), name in must.items() if (address, port) not in tried]
-    return said + [f"{here}: {a.name} ({a.address}:{a.port}) ended {a.outcome}, which is no refusal by the network"
-                   for a in run.attempts if a.outcome not in (*REFUSED, "connected")]
+    said += [
+        f"{here}: {name} ({address}:{port}) was not tried"
+        for (address, port), name in must.items()
+        if (address, port) not in tried
+    ]
+    return said + [
+        f"{here}: {a.name} ({a.address}:{a.port}) ended {a.outcome}, which is no refusal by the network"
+        for a in run.attempts
+        if a.outcome not in (*REFUSED, "connected")
+    ]
 
 
 def sandbox_owned(facts: Quarantine, plan: DrillPlan) -> CheckResult:
-    """Every namespace carries this drill's labels, its expiry and its quota, so that it can be removed and cannot grow."""
+    """Every namespace carries this drill's labels, its expiry and its quota, so that it can be removed and cannot
+    grow."""
     ours, expiry, have = sandbox.labels(plan), sandbox.expires_at(plan), {n.name: n for n in facts.namespaces}
     quotas = {q.namespace for q in facts.quotas if q.name == sandbox.QUOTA and q.hard}
     wrong = []
@@ -150,9 +191,15 @@ def sandbox_owned(facts: Quarantine, plan: DrillPlan) -> CheckResult:
         if name not in have:
             wrong.append(f"{name} does not exist")
             continue
-        wrong += [f"{name}: label {k} is {have[name].labels.get(k)}" for k, v in ours.items() if have[name].labels.get(k) != v]
+        wrong += [
+            f"{name}: label {k} is {have[name].labels.get(k)}" for k, v in ours.items() if have[name].labels.get(k) != v
+        ]
         told = have[name].annotations.get(naming.ANNOTATION_EXPIRES, "")
         wrong += [] if told and utc(told) == utc(expiry) else [f"{name}: expiry is {told or 'missing'}"]
         wrong += [] if name in quotas else [f"{name}: no quota"]
-    return expect(not wrong, f"{len(plan.roles)} namespaces labelled {plan.drill_id}, expiring {expiry}, with quota",
-                  f"{len(have)} namespaces", wrong)
+    return expect(
+        not wrong,
+        f"{len(plan.roles)} namespaces labelled {plan.drill_id}, expiring {expiry}, with quota",
+        f"{len(have)} namespaces",
+        wrong,
+    )

@@ -1,6 +1,7 @@
 """The manifests of the drill's identities, and the same as YAML with a reason beside each permission.
 
-Applied once by an administrator: `python -m dalp_dr environment rbac FILE | kubectl apply -f -`. A drill never changes them.
+Applied once by an administrator: `python -m dalp_dr environment rbac FILE | kubectl apply -f -`. A drill never
+changes them.
 """
 
 from __future__ import annotations
@@ -33,9 +34,11 @@ def manifests(environment: Environment, side: Sides = "both") -> list[dict[str, 
 
 def render(environment: Environment, side: Sides = "both") -> str:
     """The manifests as YAML; each rule of a role has its reason as a comment above it."""
-    head = (f"# Identities and permissions of recovery drills in environment {environment.name}.\n"
-            "# Written by `python -m dalp_dr environment rbac`; change the environment file, not this one.\n"
-            "# An administrator applies it once; no drill changes it.\n")
+    head = (
+        f"# Identities and permissions of recovery drills in environment {environment.name}.\n"
+        "# Written by `python -m dalp_dr environment rbac`; change the environment file, not this one.\n"
+        "# An administrator applies it once; no drill changes it.\n"
+    )
     return head + "".join(f"---\n{_text(document, rules)}" for document, rules in _documents(environment, side))
 
 
@@ -44,7 +47,14 @@ def _documents(environment: Environment, side: Sides) -> Iterable[tuple[dict[str
     accounts = {"source": READER_ACCOUNT, "sandbox": DRILL_ACCOUNT}
     for where, account in accounts.items():
         if side in ("both", where):
-            yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": DRILL_NAMESPACE}}, ()
+            yield (
+                {
+                    "apiVersion": "v1",
+                    "kind": "ServiceAccount",
+                    "metadata": {"name": account, "namespace": DRILL_NAMESPACE},
+                },
+                (),
+            )
     if side in ("both", "sandbox"):
         yield _priority(environment), ()
     for grant in grants(environment):
@@ -58,17 +68,27 @@ def _documents(environment: Environment, side: Sides) -> Iterable[tuple[dict[str
 
 
 def _priority(environment: Environment) -> dict[str, Any]:
-    return {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": environment.sandbox.priority_class},
-            "value": PRIORITY, "preemptionPolicy": "Never", "globalDefault": False,
-            "description": "Pods of recovery drills: they yield to everything and displace nothing."}
+    return {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": environment.sandbox.priority_class},
+        "value": PRIORITY,
+        "preemptionPolicy": "Never",
+        "globalDefault": False,
+        "description": "Pods of recovery drills: they yield to everything and displace nothing.",
+    }
 
 
 def _role(grant: Grant) -> dict[str, Any]:
     metadata = {"name": grant.role, "annotations": {"dalp-dr/reason": grant.reason}}
     if grant.namespace:
         metadata["namespace"] = grant.namespace
-    return {"apiVersion": f"{_GROUP}/v1", "kind": "Role" if grant.namespace else "ClusterRole", "metadata": metadata,
-            "rules": [_rule(rule) for rule in grant.rules]}
+    return {
+        "apiVersion": f"{_GROUP}/v1",
+        "kind": "Role" if grant.namespace else "ClusterRole",
+        "metadata": metadata,
+        "rules": [_rule(rule) for rule in grant.rules],
+    }
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -79,9 +99,13 @@ def _rule(rule: Rule) -> dict[str, Any]:
 def _binding(grant: Grant) -> dict[str, Any]:
     kind = "Role" if grant.namespace else "ClusterRole"
     metadata = {"name": grant.role} | ({"namespace": grant.namespace} if grant.namespace else {})
-    return {"apiVersion": f"{_GROUP}/v1", "kind": f"{kind}Binding", "metadata": metadata,
-            "roleRef": {"apiGroup": _GROUP, "kind": kind, "name": grant.role},
-            "subjects": [{"kind": "ServiceAccount", "name": grant.account, "namespace": DRILL_NAMESPACE}]}
+    return {
+        "apiVersion": f"{_GROUP}/v1",
+        "kind": f"{kind}Binding",
+        "metadata": metadata,
+        "roleRef": {"apiGroup": _GROUP, "kind": kind, "name": grant.role},
+        "subjects": [{"kind": "ServiceAccount", "name": grant.account, "namespace": DRILL_NAMESPACE}],
+    }
 
 
 def _text(document: dict[str, Any], rules: tuple[Rule, ...]) -> str:

@@ -1,8 +1,8 @@
 """A JSON-RPC gateway that passes reads on and refuses everything else. Runs in a sandbox pod; standard library only.
 
-Methods are allowed by name: what is not on the list is refused, whatever it is called. A batch is taken apart: allowed calls are
-forwarded, refused ones answered here. Each refusal is logged as one JSON line (method and client, never parameters).
-Settings: UPSTREAM_URL, PORT.
+Methods are allowed by name: what is not on the list is refused, whatever it is called. A batch is taken apart:
+allowed calls are forwarded, refused ones answered here. Each refusal is logged as one JSON line (method and client,
+never parameters). Settings: UPSTREAM_URL, PORT.
 """
 
 from __future__ import annotations
@@ -17,14 +17,39 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-ALLOWED = frozenset((
-    "eth_blockNumber", "eth_call", "eth_chainId", "eth_createAccessList", "eth_estimateGas", "eth_feeHistory",
-    "eth_gasPrice", "eth_getBalance", "eth_getBlockByHash", "eth_getBlockByNumber", "eth_getBlockReceipts",
-    "eth_getBlockTransactionCountByHash", "eth_getBlockTransactionCountByNumber", "eth_getCode", "eth_getLogs",
-    "eth_getProof", "eth_getStorageAt", "eth_getTransactionByBlockHashAndIndex",
-    "eth_getTransactionByBlockNumberAndIndex", "eth_getTransactionByHash", "eth_getTransactionCount",
-    "eth_getTransactionReceipt", "eth_maxPriorityFeePerGas", "eth_syncing", "net_listening", "net_peerCount",
-    "net_version", "web3_clientVersion", "web3_sha3"))
+ALLOWED = frozenset(
+    (
+        "eth_blockNumber",
+        "eth_call",
+        "eth_chainId",
+        "eth_createAccessList",
+        "eth_estimateGas",
+        "eth_feeHistory",
+        "eth_gasPrice",
+        "eth_getBalance",
+        "eth_getBlockByHash",
+        "eth_getBlockByNumber",
+        "eth_getBlockReceipts",
+        "eth_getBlockTransactionCountByHash",
+        "eth_getBlockTransactionCountByNumber",
+        "eth_getCode",
+        "eth_getLogs",
+        "eth_getProof",
+        "eth_getStorageAt",
+        "eth_getTransactionByBlockHashAndIndex",
+        "eth_getTransactionByBlockNumberAndIndex",
+        "eth_getTransactionByHash",
+        "eth_getTransactionCount",
+        "eth_getTransactionReceipt",
+        "eth_maxPriorityFeePerGas",
+        "eth_syncing",
+        "net_listening",
+        "net_peerCount",
+        "net_version",
+        "web3_clientVersion",
+        "web3_sha3",
+    )
+)
 REFUSAL = "refused: the gateway of a recovery drill only reads"
 LIMIT_BYTES = 8 * 1024 * 1024
 UPSTREAM_SECONDS = 30

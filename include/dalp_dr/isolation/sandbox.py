@@ -38,40 +38,76 @@ def manifests(plan: DrillPlan, rpc_url: str | None = None) -> list[dict[str, Any
 def namespace(plan: DrillPlan, role: str) -> list[dict[str, Any]]:
     """One sandbox namespace with its rights, its closed network and its bounds."""
     name = plan.namespace(role)
-    return [_namespace(plan, role), _role_binding(plan, name), *routes.closed(plan, role), _quota(plan, name), _limits(plan, name)]
+    return [
+        _namespace(plan, role),
+        _role_binding(plan, name),
+        *routes.closed(plan, role),
+        _quota(plan, name),
+        _limits(plan, name),
+    ]
 
 
 def _namespace(plan: DrillPlan, role: str) -> dict[str, Any]:
     security = {f"pod-security.kubernetes.io/{mode}": "baseline" for mode in ("enforce", "warn", "audit")}
-    return {"apiVersion": "v1", "kind": "Namespace",
-            "metadata": {"name": plan.namespace(role), "labels": labels(plan) | {LABEL_ROLE: role} | security,
-                         "annotations": {naming.ANNOTATION_EXPIRES: expires_at(plan)}}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": plan.namespace(role),
+            "labels": labels(plan) | {LABEL_ROLE: role} | security,
+            "annotations": {naming.ANNOTATION_EXPIRES: expires_at(plan)},
+        },
+    }
 
 
 def _role_binding(plan: DrillPlan, name: str) -> dict[str, Any]:
     group = "rbac.authorization.k8s.io"
-    return {"apiVersion": f"{group}/v1", "kind": "RoleBinding",
-            "metadata": {"name": SANDBOX_ROLE, "namespace": name, "labels": labels(plan)},
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": SANDBOX_ROLE},
-            "subjects": [{"kind": "ServiceAccount", "name": DRILL_ACCOUNT, "namespace": DRILL_NAMESPACE}]}
+    return {
+        "apiVersion": f"{group}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": SANDBOX_ROLE, "namespace": name, "labels": labels(plan)},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": SANDBOX_ROLE},
+        "subjects": [{"kind": "ServiceAccount", "name": DRILL_ACCOUNT, "namespace": DRILL_NAMESPACE}],
+    }
 
 
 def _quota(plan: DrillPlan, name: str) -> dict[str, Any]:
     bounds = plan.environment.sandbox.quota
-    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": QUOTA, "namespace": name, "labels": labels(plan)},
-            "spec": {"hard": {"requests.cpu": bounds.cpu, "requests.memory": bounds.memory, "pods": str(bounds.pods),
-                              "services.loadbalancers": "0"}}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": QUOTA, "namespace": name, "labels": labels(plan)},
+        "spec": {
+            "hard": {
+                "requests.cpu": bounds.cpu,
+                "requests.memory": bounds.memory,
+                "pods": str(bounds.pods),
+                "services.loadbalancers": "0",
+            }
+        },
+    }
 
 
 def _limits(plan: DrillPlan, name: str) -> dict[str, Any]:
     """Requests for containers that name none, so that the quota can count them."""
-    return {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": QUOTA, "namespace": name, "labels": labels(plan)},
-            "spec": {"limits": [{"type": "Container", "defaultRequest": {"cpu": "10m", "memory": "32Mi"},
-                                 "default": {"memory": "1Gi"}}]}}
+    return {
+        "apiVersion": "v1",
+        "kind": "LimitRange",
+        "metadata": {"name": QUOTA, "namespace": name, "labels": labels(plan)},
+        "spec": {
+            "limits": [
+                {"type": "Container", "defaultRequest": {"cpu": "10m", "memory": "32Mi"}, "default": {"memory": "1Gi"}}
+            ]
+        },
+    }
 
 
 def archive_secret(plan: DrillPlan, access_key: str, secret_key: str) -> dict[str, Any]:
     """The read-only key of the backup store, for the recovery of the database only."""
-    return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
-            "metadata": {"name": ARCHIVE_SECRET, "namespace": plan.namespace(plan.database_role), "labels": labels(plan)},
-            "stringData": {"ACCESS_KEY_ID": access_key, "ACCESS_SECRET_KEY": secret_key}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "metadata": {"name": ARCHIVE_SECRET, "namespace": plan.namespace(plan.database_role), "labels": labels(plan)},
+        "stringData": {"ACCESS_KEY_ID": access_key, "ACCESS_SECRET_KEY": secret_key},
+    }

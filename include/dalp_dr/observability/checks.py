@@ -9,6 +9,14 @@ from dalp_dr.observability import telemetry
 KINDS: tuple[RecordKind, ...] = (RecordKind("telemetry", telemetry.Telemetry, Stage.START),)
 
 CHECKS: tuple[Check, ...] = (
-    Check("telemetry_queryable", "telemetry", Surface.OBSERVABILITY, Stage.START,
-          "Can a known metric, log line and trace be queried from the restored data?", telemetry.telemetry_queryable,
-          "Look at the restored volume of the telemetry store and at its backup.", "observability.md#telemetry"),)
+    Check(
+        "telemetry_queryable",
+        "telemetry",
+        Surface.OBSERVABILITY,
+        Stage.START,
+        "Can a known metric, log line and trace be queried from the restored data?",
+        telemetry.telemetry_queryable,
+        "Look at the restored volume of the telemetry store and at its backup.",
+        "observability.md#telemetry",
+    ),
+)

@@ -39,18 +39,31 @@ def facts_from(plan: DrillPlan, answers: Iterable[Mapping[str, Any]]) -> Telemet
 
 def _answer(answer: Mapping[str, Any], contains: str | None) -> SignalAnswer:
     body = str(answer.get("body") or "").encode()
-    return SignalAnswer(answer["kind"], answer["path"], answer.get("status"), contains is not None and contains.encode() in body,
-                        len(body), hashlib.sha256(body).hexdigest(), str(answer.get("error") or "")[:200])
+    return SignalAnswer(
+        answer["kind"],
+        answer["path"],
+        answer.get("status"),
+        contains is not None and contains.encode() in body,
+        len(body),
+        hashlib.sha256(body).hexdigest(),
+        str(answer.get("error") or "")[:200],
+    )
 
 
 def telemetry_queryable(facts: Telemetry, plan: DrillPlan) -> CheckResult:
     """Each known signal is found in the restored data."""
     answers = {(s.kind, s.path): s for s in facts.signals}
     wanted = [(s.kind, s.path) for s in plan.environment.observability.signals]
-    silent = [f"{kind} {path}: {answers[kind, path].error or 'no answer' if (kind, path) in answers else 'not asked'}"
-              for kind, path in wanted if (kind, path) not in answers or answers[kind, path].status is None]
-    wrong = [f"{s.kind} {s.path}: status {s.status}, {'found' if s.found else 'not found'} in {s.size_bytes} bytes" for s in facts.signals
-             if s.status is not None and not (200 <= s.status < 300 and s.found)]
+    silent = [
+        f"{kind} {path}: {answers[kind, path].error or 'no answer' if (kind, path) in answers else 'not asked'}"
+        for kind, path in wanted
+        if (kind, path) not in answers or answers[kind, path].status is None
+    ]
+    wrong = [
+        f"{s.kind} {s.path}: status {s.status}, {'found' if s.found else 'not found'} in {s.size_bytes} bytes"
+        for s in facts.signals
+        if s.status is not None and not (200 <= s.status < 300 and s.found)
+    ]
     expected = f"{len(wanted)} known signals found"
     if wrong or not silent:
         return expect(not wrong, expected, f"{sum(s.found for s in facts.signals)} found", wrong + silent)

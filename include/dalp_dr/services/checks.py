@@ -8,14 +8,38 @@ from dalp_dr.services import health, journey
 
 KINDS: tuple[RecordKind, ...] = (
     RecordKind("application_health", health.ApplicationHealth, Stage.START, seed_row="Application health checks"),
-    RecordKind("user_journey", journey.UserJourney, Stage.RECONCILE))
+    RecordKind("user_journey", journey.UserJourney, Stage.RECONCILE),
+)
 
 CHECKS: tuple[Check, ...] = (
-    Check("services_healthy", "application_health", None, Stage.START, "Do API, dapp, workers and indexer serve on restored state?",
-          health.services_healthy, "Read the log of the named service's pod in the sandbox.", "services.md#health"),
-    Check("sessions_on_restored_database", "application_health", None, Stage.START,
-          "Are the services connected to the restored database, and nobody else?", health.sessions_on_restored_database,
-          "Find the setting that names another database and declare it in the environment file.", "services.md#sessions"),
-    Check("journey_reads_reconciled_values", "user_journey", None, Stage.RECONCILE,
-          "Does a user see the reconciled values?", journey.journey_reads_reconciled_values,
-          "Compare the step's answer with the reconciliation record.", "services.md#user-journey"))
+    Check(
+        "services_healthy",
+        "application_health",
+        None,
+        Stage.START,
+        "Do API, dapp, workers and indexer serve on restored state?",
+        health.services_healthy,
+        "Read the log of the named service's pod in the sandbox.",
+        "services.md#health",
+    ),
+    Check(
+        "sessions_on_restored_database",
+        "application_health",
+        None,
+        Stage.START,
+        "Are the services connected to the restored database, and nobody else?",
+        health.sessions_on_restored_database,
+        "Find the setting that names another database and declare it in the environment file.",
+        "services.md#sessions",
+    ),
+    Check(
+        "journey_reads_reconciled_values",
+        "user_journey",
+        None,
+        Stage.RECONCILE,
+        "Does a user see the reconciled values?",
+        journey.journey_reads_reconciled_values,
+        "Compare the step's answer with the reconciliation record.",
+        "services.md#user-journey",
+    ),
+)

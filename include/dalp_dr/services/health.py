@@ -49,7 +49,8 @@ class SandboxPod:
 
 @dataclass(frozen=True)
 class ApplicationHealth:
-    """All polls, the sandbox's pods, and who is connected to the restored database (`system_id` and `timeline` of that server)."""
+    """All polls, the sandbox's pods, and who is connected to the restored database (`system_id` and `timeline` of
+    that server)."""
 
     polls: tuple[Poll, ...]
     sessions: tuple[Session, ...]
@@ -65,7 +66,8 @@ def poll(service: str, at: str, status: int | None, detail: str = "") -> Poll:
 
 
 def first_healthy(polls: Sequence[Poll], count: int) -> str | None:
-    """When a service became healthy: the first poll of the last unbroken run of healthy ones, if that run has `count`."""
+    """When a service became healthy: the first poll of the last unbroken run of healthy ones, if that run has
+    `count`."""
     run: list[Poll] = []
     for one in polls:
         run = [*run, one] if one.healthy else []
@@ -94,21 +96,34 @@ def _of(polls: Iterable[Poll], service: str) -> list[Poll]:
     return sorted((p for p in polls if p.service == service), key=lambda p: utc(p.at))
 
 
-def facts_from(plan: DrillPlan, polls: Iterable[Poll], sessions: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]],
-               server: Mapping[str, Any]) -> ApplicationHealth:
-    """From polls, rows of the sandbox server's pg_stat_activity (application_name, client_addr), the sandbox's Pod objects, and
-    that server's own row (system_id, timeline)."""
+def facts_from(
+    plan: DrillPlan,
+    polls: Iterable[Poll],
+    sessions: Iterable[Mapping[str, Any]],
+    pods: Iterable[Mapping[str, Any]],
+    server: Mapping[str, Any],
+) -> ApplicationHealth:
+    """From polls, rows of the sandbox server's pg_stat_activity (application_name, client_addr), the sandbox's Pod
+    objects, and that server's own row (system_id, timeline)."""
     counted: dict[tuple[str, str], int] = {}
     for row in sessions:
         key = (str(row.get("application_name") or ""), str(row.get("client_addr") or "").split("/")[0])
         counted[key] = counted.get(key, 0) + 1
     listed = tuple(polls)
     return ApplicationHealth(
-        polls=listed, sessions=tuple(Session(name, address, n) for (name, address), n in sorted(counted.items())),
-        pods=tuple(SandboxPod(p["metadata"]["namespace"], p["metadata"]["name"], p["status"]["podIP"], _service_of(plan, p), _ready(p))
-                   for p in pods if p.get("status", {}).get("podIP")),
-        system_id=str(server.get("system_id") or ""), timeline=str(server.get("timeline") or ""),
-        first_healthy_at=healthy_at(plan, listed))
+        polls=listed,
+        sessions=tuple(Session(name, address, n) for (name, address), n in sorted(counted.items())),
+        pods=tuple(
+            SandboxPod(
+                p["metadata"]["namespace"], p["metadata"]["name"], p["status"]["podIP"], _service_of(plan, p), _ready(p)
+            )
+            for p in pods
+            if p.get("status", {}).get("podIP")
+        ),
+        system_id=str(server.get("system_id") or ""),
+        timeline=str(server.get("timeline") or ""),
+        first_healthy_at=healthy_at(plan, listed),
+    )
 
 
 def _ready(pod: Mapping[str, Any]) -> bool:
@@ -130,7 +145,8 @@ def _service_of(plan: DrillPlan, pod: Mapping[str, Any]) -> str:
 
 
 def services_healthy(facts: ApplicationHealth, plan: DrillPlan) -> CheckResult:
-    """Every service answered its readiness path N times in a row, and has a pod in the sandbox, and all its pods are ready."""
+    """Every service answered its readiness path N times in a row, and has a pod in the sandbox, and all its pods are
+    ready."""
     count, services = plan.environment.health_polls, expected(plan)
     wanted = f"{len(services)} services ready {count} times in a row"
     if not services:
@@ -141,7 +157,9 @@ def services_healthy(facts: ApplicationHealth, plan: DrillPlan) -> CheckResult:
         answers, pods = _of(facts.polls, service.name), [p for p in facts.pods if p.service == service.name]
         if answers and first_healthy(answers, count) is None:
             last = answers[-1]
-            wrong.append(f"{service.name}: {service.ready_path} last answered {last.status or 'nothing'} {last.detail}".strip())
+            wrong.append(
+                f"{service.name}: {service.ready_path} last answered {last.status or 'nothing'} {last.detail}".strip()
+            )
         wrong += [f"{service.name}: pod {p.name} is not ready" for p in pods if not p.ready]
         wrong += [] if pods else [f"{service.name}: no pod of its own in {plan.namespace(service.role)}"]
     if wrong or not missing:
@@ -151,20 +169,34 @@ def services_healthy(facts: ApplicationHealth, plan: DrillPlan) -> CheckResult:
 
 
 def sessions_on_restored_database(facts: ApplicationHealth, plan: DrillPlan) -> CheckResult:
-    """Each service that uses the database is connected to the restored one from a pod of its own, and nobody else is."""
+    """Each service that uses the database is connected to the restored one from a pod of its own, and nobody else
+    is."""
     wanted = "a session of each service from its own sandbox pod, none from elsewhere"
     recovered = plan.database.window.system_id if plan.database else ""
     if not facts.system_id or not facts.pods:
         return inconclusive(wanted, "the server or the pods did not tell who they are")
     by_address = {p.address: p for p in facts.pods}
-    wrong = [f"the server asked has system id {facts.system_id}, not {recovered}"] if recovered and facts.system_id != recovered else []
-    wrong += [f"{s.count} sessions of {s.application_name or 'an unnamed client'} from {s.address}, which is no pod of the sandbox"
-              for s in facts.sessions if s.address not in LOCAL and s.address not in by_address]
+    wrong = (
+        [f"the server asked has system id {facts.system_id}, not {recovered}"]
+        if recovered and facts.system_id != recovered
+        else []
+    )
+    wrong += [
+        f"{s.count} sessions of {s.application_name or 'an unnamed client'} from {s.address}, "
+        f"which is no pod of the sandbox"
+        for s in facts.sessions
+        if s.address not in LOCAL and s.address not in by_address
+    ]
     for service in expected(plan):
         if service.database_session is None:
             continue
-        own = [s for s in facts.sessions if s.application_name == service.database_session
-               and s.address in by_address and by_address[s.address].service == service.name]
+        own = [
+            s
+            for s in facts.sessions
+            if s.application_name == service.database_session
+            and s.address in by_address
+            and by_address[s.address].service == service.name
+        ]
         if not own:
             wrong.append(f"{service.name}: no session named {service.database_session} from its own pods")
     return expect(not wrong, wanted, f"{sum(s.count for s in facts.sessions)} sessions", wrong)

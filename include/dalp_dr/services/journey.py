@@ -60,21 +60,40 @@ class Request:
 
 def requests(token: str, holder: str, document_id: str) -> tuple[Request, ...]:
     """The steps in order."""
-    paths = ("me", "tokens", f"tokens/{quote(token)}/holder-balances?holderAddress={quote(holder)}", f"documents/{quote(document_id)}/content")
+    paths = (
+        "me",
+        "tokens",
+        f"tokens/{quote(token)}/holder-balances?holderAddress={quote(holder)}",
+        f"documents/{quote(document_id)}/content",
+    )
     return tuple(Request(name, f"{BASE}/{path}") for name, path in zip(STEPS, paths, strict=True))
 
 
 def facts_from(plan: DrillPlan, answers: Mapping[str, Mapping[str, Any]], reconciled: Reconciled) -> UserJourney:
-    """From `{step: {"status", "seconds", "json", "body_sha256", "size_bytes", "error"}}`; the document is compared by digest and
-    size whatever its type, the others by their JSON. No personal data is kept: of the caller only whether the API knew who it is."""
+    """From `{step: {"status", "seconds", "json", "body_sha256", "size_bytes", "error"}}`; the document is compared by
+    digest and size whatever its type, the others by their JSON. No personal data is kept: of the caller only whether
+    the API knew who it is."""
     paths = {r.name: r.path for r in requests(reconciled.token, reconciled.holder, reconciled.document_id)}
-    expected = {"me": "known", "tokens": reconciled.total_supply, "balance": reconciled.balance,
-                "document": f"{reconciled.document_sha256} {reconciled.document_size_bytes}"}
+    expected = {
+        "me": "known",
+        "tokens": reconciled.total_supply,
+        "balance": reconciled.balance,
+        "document": f"{reconciled.document_sha256} {reconciled.document_size_bytes}",
+    }
     steps = []
     for name in STEPS:
         answer = answers.get(name, {"error": "not asked"})
-        steps.append(Step(name, paths[name], answer.get("status"), float(answer.get("seconds", 0)),
-                          _observed(name, answer, reconciled), expected[name], str(answer.get("error", ""))[:200]))
+        steps.append(
+            Step(
+                name,
+                paths[name],
+                answer.get("status"),
+                float(answer.get("seconds", 0)),
+                _observed(name, answer, reconciled),
+                expected[name],
+                str(answer.get("error", ""))[:200],
+            )
+        )
     return UserJourney(tuple(steps))
 
 
@@ -87,7 +106,14 @@ def _observed(name: str, answer: Mapping[str, Any], reconciled: Reconciled) -> s
         return "known" if isinstance(data, dict) and data.get("id") is not None else ""
     if name == "tokens":
         rows = data if isinstance(data, list) else []
-        return next((str(t.get("totalSupplyExact", "")) for t in rows if str(t.get("id", "")).lower() == reconciled.token.lower()), "")
+        return next(
+            (
+                str(t.get("totalSupplyExact", ""))
+                for t in rows
+                if str(t.get("id", "")).lower() == reconciled.token.lower()
+            ),
+            "",
+        )
     return str(data.get("balanceExact", "")) if isinstance(data, dict) else ""
 
 
@@ -95,8 +121,13 @@ def journey_reads_reconciled_values(facts: UserJourney, plan: DrillPlan) -> Chec
     """Every step answered 2xx with the reconciled value."""
     expected = f"{', '.join(STEPS)}: 2xx with the reconciled values"
     silent = [f"{s.name}: {s.detail or 'no answer'}" for s in facts.steps if s.status is None]
-    wrong = [f"{s.name}: status {s.status}, value {s.observed or 'none'} where {s.expected} was reconciled" for s in facts.steps
-             if s.status is not None and (not 200 <= s.status < 300 or s.observed != s.expected)]
+    wrong = [
+        f"{s.name}: status {s.status}, value {s.observed or 'none'} where {s.expected} was reconciled"
+        for s in facts.steps
+        if s.status is not None and (not 200 <= s.status < 300 or s.observed != s.expected)
+    ]
     if wrong or (not silent and len(facts.steps) == len(STEPS)):
-        return expect(not wrong, expected, f"{len(facts.steps) - len(wrong) - len(silent)} of {len(STEPS)} steps", wrong + silent)
+        return expect(
+            not wrong, expected, f"{len(facts.steps) - len(wrong) - len(silent)} of {len(STEPS)} steps", wrong + silent
+        )
     return inconclusive(expected, f"{len(silent)} steps without an answer", silent)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
 from dalp_dr.errors import FactError
-from dalp_dr.isolation.routes import LABEL_COMPONENT
 from dalp_dr.model.environment import Environment, Service
-from dalp_dr.model.plan import DrillPlan
 from dalp_dr.naming import ANNOTATION_REPLICAS
 
 KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet"}
 
 
 def groups(environment: Environment) -> tuple[tuple[Service, ...], ...]:
-    """Services by `order`; a group starts when the one before it is healthy. Inside a group the order does not matter."""
+    """Services by `order`; a group starts when the one before it is healthy. Inside a group the order does not
+    matter."""
     ranked = sorted(environment.services, key=lambda s: (s.order, s.name))
     return tuple(tuple(group) for _, group in groupby(ranked, key=lambda s: s.order))
 
@@ -45,17 +43,8 @@ def release_patch(workload: dict[str, Any]) -> dict[str, Any]:
     remembered = (workload["metadata"].get("annotations") or {}).get(ANNOTATION_REPLICAS)
     if remembered is None or not remembered.isdigit():
         name = f"{workload['kind']} {workload['metadata']['name']}"
-        raise FactError(f"{name} has no annotation {ANNOTATION_REPLICAS}, so its replicas are unknown.",
-                        "Run the task that holds the restored workloads again.")
+        raise FactError(
+            f"{name} has no annotation {ANNOTATION_REPLICAS}, so its replicas are unknown.",
+            "Run the task that holds the restored workloads again.",
+        )
     return {"spec": {"replicas": int(remembered)}}
-
-
-def unnamed(plan: DrillPlan, workloads: Iterable[dict[str, Any]]) -> tuple[str, ...]:
-    """Restored workloads that no service of the environment names: they stay held, since nobody said what they may do."""
-    named = {(plan.namespace(s.role), *workload_of(s)) for s in plan.environment.services}
-    return tuple(sorted(f"{w['metadata']['namespace']}/{w['kind']}/{w['metadata']['name']}" for w in workloads
-                        if (w["metadata"]["namespace"], w["kind"], w["metadata"]["name"]) not in named and not _ours(w)))
-
-
-def _ours(workload: dict[str, Any]) -> bool:
-    return LABEL_COMPONENT in (workload["spec"]["template"]["metadata"].get("labels") or {})

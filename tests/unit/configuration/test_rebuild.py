@@ -22,31 +22,54 @@ def manifest(kind: str, name: str, api: str = "v1", namespace: str | None = None
 
 
 def deployment(image: str = "docker.io/local/dalp:1") -> dict[str, Any]:
-    return manifest("Deployment", "dalp-dapi", "apps/v1", spec={"template": {"spec": {"containers": [{"name": "api", "image": image}]}}})
+    return manifest(
+        "Deployment",
+        "dalp-dapi",
+        "apps/v1",
+        spec={"template": {"spec": {"containers": [{"name": "api", "image": image}]}}},
+    )
 
 
 CONFIG = manifest("ConfigMap", "dalp-erpc-config", data={"UPSTREAM_URL": "http://production", "CHAIN_ID": "31337"})
 SECRET = manifest("Secret", "dalp-signer", stringData={"SIGNER_PRIVATE_KEY": "k"})
 SERVICE = manifest("Service", "dalp-dapi", spec={"ports": [{"port": 3000, "targetPort": "http"}]})
 LEFT_OUT = [
-    manifest("Cluster", "dalp-pg", "postgresql.cnpg.io/v1"), manifest("NetworkPolicy", "dalp-open", "networking.k8s.io/v1"),
-    manifest("Schedule", "dalp-daily", "velero.io/v1", "velero"), manifest("Secret", "dalp-archive-write"), manifest("Role", "r", "rbac.authorization.k8s.io/v1"),
-    manifest("ClusterRole", "c", "rbac.authorization.k8s.io/v1"), manifest("Job", "migrate", "batch/v1"), manifest("ConfigMap", "elsewhere", namespace="other"),
-    {**manifest("Pod", "test"), "metadata": {"name": "test", "annotations": {"helm.sh/hook": "test"}}}]
+    manifest("Cluster", "dalp-pg", "postgresql.cnpg.io/v1"),
+    manifest("NetworkPolicy", "dalp-open", "networking.k8s.io/v1"),
+    manifest("Schedule", "dalp-daily", "velero.io/v1", "velero"),
+    manifest("Secret", "dalp-archive-write"),
+    manifest("Role", "r", "rbac.authorization.k8s.io/v1"),
+    manifest("ClusterRole", "c", "rbac.authorization.k8s.io/v1"),
+    manifest("Job", "migrate", "batch/v1"),
+    manifest("ConfigMap", "elsewhere", namespace="other"),
+    {**manifest("Pod", "test"), "metadata": {"name": "test", "annotations": {"helm.sh/hook": "test"}}},
+]
 RENDERED = [deployment(), CONFIG, SECRET, SERVICE, *LEFT_OUT]
-LIVE = [deployment(), {**CONFIG, "data": {"UPSTREAM_URL": "http://dalp-dr-gateway:8545", "CHAIN_ID": "31337"}},
-        manifest("Secret", "dalp-signer", data={"SIGNER_PRIVATE_KEY": "c2VhbGVk"}), SERVICE]
+LIVE = [
+    deployment(),
+    {**CONFIG, "data": {"UPSTREAM_URL": "http://dalp-dr-gateway:8545", "CHAIN_ID": "31337"}},
+    manifest("Secret", "dalp-signer", data={"SIGNER_PRIVATE_KEY": "c2VhbGVk"}),
+    SERVICE,
+]
 Parts = dict[str, dict[str, Any]]
 
 
 def parts() -> Parts:
-    release = {"name": "dalp", "version": 3, "info": {"status": "deployed"}, "config": {"replicas": 2},
-               "chart": {"metadata": {"name": "dalp", "version": "3.4.0"}}}
+    release = {
+        "name": "dalp",
+        "version": 3,
+        "info": {"status": "deployed"},
+        "config": {"replicas": 2},
+        "chart": {"metadata": {"name": "dalp", "version": "3.4.0"}},
+    }
     other = [manifest("ConfigMap", "c")]
-    return {"releases": {r: copy.deepcopy(release) for r in PLAN.roles}, "values": {r: {"replicas": 2} for r in PLAN.roles},
-            "charts": {r: {"name": "dalp", "version": "3.4.0"} for r in PLAN.roles},
-            "rendered": {"app": copy.deepcopy(RENDERED), "support": other, "observability": other},
-            "live": {"app": copy.deepcopy(LIVE), "support": other, "observability": other}}
+    return {
+        "releases": {r: copy.deepcopy(release) for r in PLAN.roles},
+        "values": {r: {"replicas": 2} for r in PLAN.roles},
+        "charts": {r: {"name": "dalp", "version": "3.4.0"} for r in PLAN.roles},
+        "rendered": {"app": copy.deepcopy(RENDERED), "support": other, "observability": other},
+        "live": {"app": copy.deepcopy(LIVE), "support": other, "observability": other},
+    }
 
 
 def facts(change: Callable[[Parts], Any] = lambda p: None, commit: str = COMMIT) -> rebuild.Configuration:
@@ -56,16 +79,25 @@ def facts(change: Callable[[Parts], Any] = lambda p: None, commit: str = COMMIT)
 
 
 def test_what_a_restore_leaves_out_is_not_expected() -> None:
-    assert facts().namespaces[0].rendered == ("ConfigMap/dalp-erpc-config", "Deployment/dalp-dapi", "Secret/dalp-signer", "Service/dalp-dapi")
+    assert facts().namespaces[0].rendered == (
+        "ConfigMap/dalp-erpc-config",
+        "Deployment/dalp-dapi",
+        "Secret/dalp-signer",
+        "Service/dalp-dapi",
+    )
 
 
-@pytest.mark.parametrize(("change", "verdict", "finding"), [
-    (lambda p: None, Verdict.PASS, ""),
-    (lambda p: p["values"].update(app={"replicas": 3}), Verdict.FAIL, "app: replicas is "),
-    (lambda p: p["values"].update(app=None), Verdict.FAIL, "in the release, absent in Git"),
-    (lambda p: p["charts"]["app"].update(version="3.5.0"), Verdict.FAIL, "chart 3.4.0 installed, 3.5.0 in Git"),
-    (lambda p: p["releases"]["app"]["info"].update(status="failed"), Verdict.FAIL, "release dalp is failed"),
-    (lambda p: p["releases"].pop("app"), Verdict.INCONCLUSIVE, "app: release or Git could not be read")])
+@pytest.mark.parametrize(
+    ("change", "verdict", "finding"),
+    [
+        (lambda p: None, Verdict.PASS, ""),
+        (lambda p: p["values"].update(app={"replicas": 3}), Verdict.FAIL, "app: replicas is "),
+        (lambda p: p["values"].update(app=None), Verdict.FAIL, "in the release, absent in Git"),
+        (lambda p: p["charts"]["app"].update(version="3.5.0"), Verdict.FAIL, "chart 3.4.0 installed, 3.5.0 in Git"),
+        (lambda p: p["releases"]["app"]["info"].update(status="failed"), Verdict.FAIL, "release dalp is failed"),
+        (lambda p: p["releases"].pop("app"), Verdict.INCONCLUSIVE, "app: release or Git could not be read"),
+    ],
+)
 def test_release(change: Callable[[Parts], Any], verdict: Verdict, finding: str) -> None:
     result = rebuild.release_values_match_git(facts(change), PLAN)
     assert result.verdict is verdict
@@ -84,23 +116,49 @@ def set_live(index: int, thing: dict[str, Any]) -> Callable[[Parts], Any]:
     return lambda p: p["live"]["app"].__setitem__(index, thing)
 
 
-@pytest.mark.parametrize(("change", "verdict", "finding"), [
-    (lambda p: None, Verdict.PASS, ""),
-    (live_without("dalp-signer"), Verdict.FAIL, "app: Secret/dalp-signer is missing"),
-    (set_live(0, deployment("docker.io/local/dalp:2")), Verdict.FAIL, "Deployment/dalp-dapi: image.api differs from Git"),
-    (set_live(1, {**CONFIG, "data": {"UPSTREAM_URL": "x", "CHAIN_ID": "1"}}), Verdict.FAIL, "ConfigMap/dalp-erpc-config: data.CHAIN_ID"),
-    (set_live(2, manifest("Secret", "dalp-signer", data={"OTHER": "x"})), Verdict.FAIL, "Secret/dalp-signer: key.OTHER"),
-    (set_live(3, manifest("Service", "dalp-dapi", spec={"ports": [{"port": 80}]})), Verdict.FAIL, "Service/dalp-dapi: port.3000"),
-    (lambda p: p["rendered"].update(app=[]), Verdict.INCONCLUSIVE, "Git renders nothing"),
-    (lambda p: p["live"].pop("support"), Verdict.INCONCLUSIVE, "support: not rendered or not listed")])
+@pytest.mark.parametrize(
+    ("change", "verdict", "finding"),
+    [
+        (lambda p: None, Verdict.PASS, ""),
+        (live_without("dalp-signer"), Verdict.FAIL, "app: Secret/dalp-signer is missing"),
+        (
+            set_live(0, deployment("docker.io/local/dalp:2")),
+            Verdict.FAIL,
+            "Deployment/dalp-dapi: image.api differs from Git",
+        ),
+        (
+            set_live(1, {**CONFIG, "data": {"UPSTREAM_URL": "x", "CHAIN_ID": "1"}}),
+            Verdict.FAIL,
+            "ConfigMap/dalp-erpc-config: data.CHAIN_ID",
+        ),
+        (
+            set_live(2, manifest("Secret", "dalp-signer", data={"OTHER": "x"})),
+            Verdict.FAIL,
+            "Secret/dalp-signer: key.OTHER",
+        ),
+        (
+            set_live(3, manifest("Service", "dalp-dapi", spec={"ports": [{"port": 80}]})),
+            Verdict.FAIL,
+            "Service/dalp-dapi: port.3000",
+        ),
+        (lambda p: p["rendered"].update(app=[]), Verdict.INCONCLUSIVE, "Git renders nothing"),
+        (lambda p: p["live"].pop("support"), Verdict.INCONCLUSIVE, "support: not rendered or not listed"),
+    ],
+)
 def test_sandbox(change: Callable[[Parts], Any], verdict: Verdict, finding: str) -> None:
     result = rebuild.configuration_rebuilt(facts(change), PLAN)
     assert result.verdict is verdict
     assert finding in "\n".join(result.findings)
 
 
-@pytest.mark.parametrize(("kind", "api", "plural"), [
-    ("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies.networking.k8s.io"), ("Ingress", "networking.k8s.io/v1", "ingresses.networking.k8s.io"),
-    ("Service", "v1", "services"), ("StatefulSet", "apps/v1", "statefulsets.apps")])
+@pytest.mark.parametrize(
+    ("kind", "api", "plural"),
+    [
+        ("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies.networking.k8s.io"),
+        ("Ingress", "networking.k8s.io/v1", "ingresses.networking.k8s.io"),
+        ("Service", "v1", "services"),
+        ("StatefulSet", "apps/v1", "statefulsets.apps"),
+    ],
+)
 def test_kinds_as_velero_writes_them(kind: str, api: str, plural: str) -> None:
     assert rebuild.kind_of({"kind": kind, "apiVersion": api}) == plural

@@ -9,17 +9,21 @@ import pytest
 from dalp_dr.configuration.values import differences
 
 
-@pytest.mark.parametrize(("left", "right", "paths"), [
-    ({"a": 1}, {"a": 1}, []),
-    ({"a": {"b": [1, {"c": 2}]}}, {"a": {"b": [1, {"c": 3}]}}, ["a.b[1].c"]),
-    ({"a": [1, 2]}, {"a": [1]}, ["a"]),
-    ({"a": 1}, {}, ["a"]),
-    ({"a": {}}, {}, []),
-    ({"a": None}, {}, ["a"]),
-    ({"a": "1"}, {"a": 1}, ["a"]),
-    ({"a": True}, {"a": "true"}, ["a"]),
-    ({}, {}, []),
-    ({"x": 1, "a": 2}, {"x": 2, "a": 3}, ["a", "x"])])
+@pytest.mark.parametrize(
+    ("left", "right", "paths"),
+    [
+        ({"a": 1}, {"a": 1}, []),
+        ({"a": {"b": [1, {"c": 2}]}}, {"a": {"b": [1, {"c": 3}]}}, ["a.b[1].c"]),
+        ({"a": [1, 2]}, {"a": [1]}, ["a"]),
+        ({"a": 1}, {}, ["a"]),
+        ({"a": {}}, {}, []),
+        ({"a": None}, {}, ["a"]),
+        ({"a": "1"}, {"a": 1}, ["a"]),
+        ({"a": True}, {"a": "true"}, ["a"]),
+        ({}, {}, []),
+        ({"x": 1, "a": 2}, {"x": 2, "a": 3}, ["a", "x"]),
+    ],
+)
 def test_paths(left: Any, right: Any, paths: list[str]) -> None:
     assert [d.path for d in differences(left, right)] == paths
 

@@ -14,16 +14,34 @@ APP = PLAN.namespace("app")
 ONE, OTHER = a_namespace("kube-system", uid="c-1"), a_namespace("kube-system", uid="c-2")
 
 
-@pytest.mark.parametrize(("mode", "sandbox", "existing", "verdict", "finding"), [
-    ("same", ONE, [], Verdict.PASS, ""),
-    ("same", ONE, [a_namespace(APP, ours())], Verdict.PASS, ""),
-    ("same", OTHER, [], Verdict.FAIL, "leads to another cluster"),
-    ("separate", OTHER, [], Verdict.PASS, ""),
-    ("separate", ONE, [], Verdict.FAIL, "leads to the source cluster"),
-    ("same", ONE, [a_namespace(APP, ours() | {"kots.io/app-slug": "settlemint-dalp"})], Verdict.FAIL, "production's mark kots.io/app-slug"),
-    ("same", ONE, [a_namespace(APP, ours(), {"meta.helm.sh/release-name": "dalp"})], Verdict.FAIL, "meta.helm.sh/release-name"),
-    ("same", a_namespace("kube-system", uid=""), [], Verdict.INCONCLUSIVE, "")])
-def test_sandbox_is_not_source(mode: str, sandbox: dict[str, Any], existing: list[dict[str, Any]], verdict: Verdict, finding: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "sandbox", "existing", "verdict", "finding"),
+    [
+        ("same", ONE, [], Verdict.PASS, ""),
+        ("same", ONE, [a_namespace(APP, ours())], Verdict.PASS, ""),
+        ("same", OTHER, [], Verdict.FAIL, "leads to another cluster"),
+        ("separate", OTHER, [], Verdict.PASS, ""),
+        ("separate", ONE, [], Verdict.FAIL, "leads to the source cluster"),
+        (
+            "same",
+            ONE,
+            [a_namespace(APP, ours() | {"kots.io/app-slug": "settlemint-dalp"})],
+            Verdict.FAIL,
+            "production's mark kots.io/app-slug",
+        ),
+        (
+            "same",
+            ONE,
+            [a_namespace(APP, ours(), {"meta.helm.sh/release-name": "dalp"})],
+            Verdict.FAIL,
+            "meta.helm.sh/release-name",
+        ),
+        ("same", a_namespace("kube-system", uid=""), [], Verdict.INCONCLUSIVE, ""),
+    ],
+)
+def test_sandbox_is_not_source(
+    mode: str, sandbox: dict[str, Any], existing: list[dict[str, Any]], verdict: Verdict, finding: str
+) -> None:
     plan = a_plan(an_environment(cluster=mode))
     result = guard.sandbox_is_not_source(guard.facts_from(plan, ONE, sandbox, existing), plan)
     assert result.verdict is verdict
@@ -37,13 +55,21 @@ def test_the_same_namespace_on_both_sides_is_found_whatever_the_addresses_say() 
     assert "does not begin with dalp-drill-" in findings
 
 
-@pytest.mark.parametrize(("existing", "verdict", "finding"), [
-    ([], Verdict.PASS, ""),
-    ([a_namespace(APP, ours())], Verdict.PASS, ""),
-    ([a_namespace(APP)], Verdict.FAIL, "belongs to somebody else"),
-    ([a_namespace(APP, ours() | {"dalp-dr/drill-id": "d-20260101-00000000"})], Verdict.FAIL, "belongs to d-20260101-00000000"),
-    ([a_namespace(APP, ours() | {"dalp-dr/environment": "other"})], Verdict.FAIL, "exists and belongs"),
-    ([a_namespace(APP, ours(), phase="Terminating")], Verdict.FAIL, "is being deleted")])
+@pytest.mark.parametrize(
+    ("existing", "verdict", "finding"),
+    [
+        ([], Verdict.PASS, ""),
+        ([a_namespace(APP, ours())], Verdict.PASS, ""),
+        ([a_namespace(APP)], Verdict.FAIL, "belongs to somebody else"),
+        (
+            [a_namespace(APP, ours() | {"dalp-dr/drill-id": "d-20260101-00000000"})],
+            Verdict.FAIL,
+            "belongs to d-20260101-00000000",
+        ),
+        ([a_namespace(APP, ours() | {"dalp-dr/environment": "other"})], Verdict.FAIL, "exists and belongs"),
+        ([a_namespace(APP, ours(), phase="Terminating")], Verdict.FAIL, "is being deleted"),
+    ],
+)
 def test_sandbox_is_ours_or_absent(existing: list[dict[str, Any]], verdict: Verdict, finding: str) -> None:
     result = guard.sandbox_is_ours_or_absent(guard.facts_from(PLAN, ONE, ONE, existing), PLAN)
     assert result.verdict is verdict

@@ -13,29 +13,47 @@ from dalp_dr.model.check import Verdict
 CREATED, DURING, BEFORE = "2026-10-06T06:02:00Z", "2026-10-06T06:05:00Z", "2026-10-06T06:01:59Z"
 
 
-def an_object(manager: str, at: str = DURING, kind: str = "ConfigMap", name: str = "dalp-config", **entry: str) -> dict[str, Any]:
-    return {"kind": kind, "metadata": {"namespace": PLAN.namespace("app"), "name": name, "uid": "u", "creationTimestamp": CREATED, "managedFields": [
-        {"manager": manager, "operation": "Update", "time": at, **entry}]}}
+def an_object(
+    manager: str, at: str = DURING, kind: str = "ConfigMap", name: str = "dalp-config", **entry: str
+) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "metadata": {
+            "namespace": PLAN.namespace("app"),
+            "name": name,
+            "uid": "u",
+            "creationTimestamp": CREATED,
+            "managedFields": [{"manager": manager, "operation": "Update", "time": at, **entry}],
+        },
+    }
 
 
 def unsigned(kind: str, name: str) -> dict[str, Any]:
     return {"kind": kind, "metadata": {"namespace": PLAN.namespace("app"), "name": name}}
 
 
-@pytest.mark.parametrize(("objects", "verdict", "finding"), [
-    ([an_object("dalp-dr"), an_object("velero-server"), an_object("kubelet"), an_object("manager")], Verdict.PASS, ""),
-    ([an_object("kubectl-edit")], Verdict.FAIL, "Update by kubectl-edit at 2026-10-06T06:05:00Z"),
-    ([an_object("kubectl-create", CREATED)], Verdict.FAIL, "kubectl-create"),
-    ([an_object("helm", BEFORE), an_object("external-secrets", BEFORE)], Verdict.PASS, ""),
-    ([an_object("helm", DURING)], Verdict.FAIL, "Update by helm"),
-    ([an_object("", DURING)], Verdict.FAIL, "an unnamed client"),
-    ([an_object("kubectl", "")], Verdict.FAIL, "an unknown time"),
-    ([an_object("csi-provisioner", kind="PersistentVolumeClaim")], Verdict.PASS, ""),
-    ([an_object("csi-provisioner")], Verdict.FAIL, "csi-provisioner"),
-    ([an_object("dalp-dr"), unsigned("ServiceAccount", "default")], Verdict.PASS, ""),
-    ([an_object("dalp-dr"), unsigned("Secret", "s")], Verdict.INCONCLUSIVE, "Secret"),
-    ([an_object("kubectl-edit"), unsigned("Secret", "s")], Verdict.FAIL, "kubectl-edit"),
-    ([], Verdict.INCONCLUSIVE, "")])
+@pytest.mark.parametrize(
+    ("objects", "verdict", "finding"),
+    [
+        (
+            [an_object("dalp-dr"), an_object("velero-server"), an_object("kubelet"), an_object("manager")],
+            Verdict.PASS,
+            "",
+        ),
+        ([an_object("kubectl-edit")], Verdict.FAIL, "Update by kubectl-edit at 2026-10-06T06:05:00Z"),
+        ([an_object("kubectl-create", CREATED)], Verdict.FAIL, "kubectl-create"),
+        ([an_object("helm", BEFORE), an_object("external-secrets", BEFORE)], Verdict.PASS, ""),
+        ([an_object("helm", DURING)], Verdict.FAIL, "Update by helm"),
+        ([an_object("", DURING)], Verdict.FAIL, "an unnamed client"),
+        ([an_object("kubectl", "")], Verdict.FAIL, "an unknown time"),
+        ([an_object("csi-provisioner", kind="PersistentVolumeClaim")], Verdict.PASS, ""),
+        ([an_object("csi-provisioner")], Verdict.FAIL, "csi-provisioner"),
+        ([an_object("dalp-dr"), unsigned("ServiceAccount", "default")], Verdict.PASS, ""),
+        ([an_object("dalp-dr"), unsigned("Secret", "s")], Verdict.INCONCLUSIVE, "Secret"),
+        ([an_object("kubectl-edit"), unsigned("Secret", "s")], Verdict.FAIL, "kubectl-edit"),
+        ([], Verdict.INCONCLUSIVE, ""),
+    ],
+)
 def test_judgement(objects: list[dict[str, Any]], verdict: Verdict, finding: str) -> None:
     result = manual.no_manual_changes(manual.facts_from(objects), PLAN)
     assert result.verdict is verdict

@@ -15,7 +15,10 @@ from dalp_dr.isolation.probe import Attempt, ProbeRun
 from dalp_dr.model.check import Verdict
 from dalp_dr.model.record import RecordKind, encode
 
-PRODUCTION = {"metadata": {"namespace": "dalp", "name": "dalp-dapi"}, "spec": {"clusterIP": "10.96.0.7", "ports": [{"port": 3000}]}}
+PRODUCTION = {
+    "metadata": {"namespace": "dalp", "name": "dalp-dapi"},
+    "spec": {"clusterIP": "10.96.0.7", "ports": [{"port": 3000}]},
+}
 TARGETS = probe.targets(PLAN, [PRODUCTION])
 CANARY = PLAN.environment.sandbox.canaries[0].name
 MADE = sandbox.manifests(PLAN)
@@ -26,13 +29,25 @@ def of_kind(kind: str) -> list[dict[str, Any]]:
 
 
 def a_run(role: str) -> ProbeRun:
-    return ProbeRun(role, "before", tuple(Attempt(t.name, t.address, t.port, "timeout", 3.0) for t in TARGETS),
-                    Attempt("control", "dalp-dr-gateway", 8545, "connected", 0.01), "refused", "answered", True)
+    return ProbeRun(
+        role,
+        "before",
+        tuple(Attempt(t.name, t.address, t.port, "timeout", 3.0) for t in TARGETS),
+        Attempt("control", "dalp-dr-gateway", 8545, "connected", 0.01),
+        "refused",
+        "answered",
+        True,
+    )
 
 
 def closed() -> quarantine.Quarantine:
-    namespaces = [a_namespace(m["metadata"]["name"], m["metadata"]["labels"], m["metadata"]["annotations"]) for m in of_kind("Namespace")]
-    return quarantine.facts_from(PLAN, namespaces, of_kind("NetworkPolicy"), of_kind("ResourceQuota"), [a_run(r) for r in PLAN.roles])
+    namespaces = [
+        a_namespace(m["metadata"]["name"], m["metadata"]["labels"], m["metadata"]["annotations"])
+        for m in of_kind("Namespace")
+    ]
+    return quarantine.facts_from(
+        PLAN, namespaces, of_kind("NetworkPolicy"), of_kind("ResourceQuota"), [a_run(r) for r in PLAN.roles]
+    )
 
 
 GOOD = closed()
@@ -56,7 +71,9 @@ def with_policies(*made: dict[str, Any]) -> Change:
 
 
 def changed_policy(name: str, spec: dict[str, Any]) -> Change:
-    return lambda facts: replace(facts, policies=tuple(replace(p, spec=spec) if p.name == name else p for p in facts.policies))
+    return lambda facts: replace(
+        facts, policies=tuple(replace(p, spec=spec) if p.name == name else p for p in facts.policies)
+    )
 
 
 DAPI = next(s for s in PLAN.environment.services if s.name == "dalp-dapi")
@@ -65,15 +82,23 @@ FAKE_ROUTE = routes.policy(PLAN, PLAN.namespace("app"), "route-dalp-dapi", {"mat
 ALL_PODS = routes.for_service(PLAN, DAPI, {})
 
 
-@pytest.mark.parametrize(("change", "verdict", "finding"), [
-    (without_policy("default-deny"), Verdict.FAIL, "default-deny is missing"),
-    (without_policy(routes.STORE_ROUTE), Verdict.PASS, ""),
-    (without_policy("names"), Verdict.FAIL, "names is missing"),
-    (changed_policy("default-deny", {"podSelector": {}, "policyTypes": ["Ingress"]}), Verdict.FAIL, "differs from what the drill made"),
-    (with_policies(OPEN), Verdict.FAIL, "oops opens a route nobody planned"),
-    (with_policies(*routes.common(PLAN), *routes.for_service(PLAN, DAPI, {"app": "dapi"})), Verdict.PASS, ""),
-    (with_policies(FAKE_ROUTE), Verdict.FAIL, "route-dalp-dapi opens a route nobody planned"),
-    (with_policies(*ALL_PODS), Verdict.FAIL, "route-dalp-dapi opens a route nobody planned")])
+@pytest.mark.parametrize(
+    ("change", "verdict", "finding"),
+    [
+        (without_policy("default-deny"), Verdict.FAIL, "default-deny is missing"),
+        (without_policy(routes.STORE_ROUTE), Verdict.PASS, ""),
+        (without_policy("names"), Verdict.FAIL, "names is missing"),
+        (
+            changed_policy("default-deny", {"podSelector": {}, "policyTypes": ["Ingress"]}),
+            Verdict.FAIL,
+            "differs from what the drill made",
+        ),
+        (with_policies(OPEN), Verdict.FAIL, "oops opens a route nobody planned"),
+        (with_policies(*routes.common(PLAN), *routes.for_service(PLAN, DAPI, {"app": "dapi"})), Verdict.PASS, ""),
+        (with_policies(FAKE_ROUTE), Verdict.FAIL, "route-dalp-dapi opens a route nobody planned"),
+        (with_policies(*ALL_PODS), Verdict.FAIL, "route-dalp-dapi opens a route nobody planned"),
+    ],
+)
 def test_policies(change: Change, verdict: Verdict, finding: str) -> None:
     result = quarantine.default_deny_in_force(change(GOOD), PLAN)
     assert result.verdict is verdict
@@ -85,30 +110,44 @@ def every_run(**changes: Any) -> Change:
 
 
 def without_target(name: str, runs: int) -> Change:
-    return lambda facts: replace(facts, runs=tuple(
-        replace(r, attempts=tuple(a for a in r.attempts if a.name != name)) if i < runs else r for i, r in enumerate(facts.runs)))
+    return lambda facts: replace(
+        facts,
+        runs=tuple(
+            replace(r, attempts=tuple(a for a in r.attempts if a.name != name)) if i < runs else r
+            for i, r in enumerate(facts.runs)
+        ),
+    )
 
 
 def outcome(name: str, value: str) -> Change:
-    return lambda facts: replace(facts, runs=tuple(
-        replace(r, attempts=tuple(replace(a, outcome=value) if a.name == name else a for a in r.attempts)) for r in facts.runs))
+    return lambda facts: replace(
+        facts,
+        runs=tuple(
+            replace(r, attempts=tuple(replace(a, outcome=value) if a.name == name else a for a in r.attempts))
+            for r in facts.runs
+        ),
+    )
 
 
-@pytest.mark.parametrize(("change", "verdict", "finding"), [
-    (outcome("rpc-node", "unreachable"), Verdict.PASS, ""),
-    (outcome("rpc-node", "connected"), Verdict.FAIL, "rpc-node (10.9.0.3:8545) connected"),
-    (outcome("rpc-node", "reset"), Verdict.INCONCLUSIVE, "ended reset"),
-    (outcome(CANARY, "unresolved"), Verdict.INCONCLUSIVE, "ended unresolved"),
-    (every_run(control=None), Verdict.INCONCLUSIVE, "silence proves nothing"),
-    (every_run(control=Attempt("control", "g", 1, "timeout", 3.0)), Verdict.INCONCLUSIVE, "silence proves nothing"),
-    (every_run(chain_send="passed_on"), Verdict.FAIL, "passed a send on"),
-    (every_run(chain_send="error"), Verdict.INCONCLUSIVE, "was not refused by the gateway"),
-    (every_run(complete=False), Verdict.INCONCLUSIVE, "did not finish"),
-    (every_run(attempts=()), Verdict.INCONCLUSIVE, CANARY),
-    (lambda facts: replace(facts, runs=facts.runs[:1]), Verdict.INCONCLUSIVE, "no probe ran"),
-    (lambda facts: replace(facts, runs=()), Verdict.INCONCLUSIVE, "no probe ran"),
-    (without_target("dalp/dalp-dapi", 1), Verdict.INCONCLUSIVE, "dalp/dalp-dapi (10.96.0.7:3000) was not tried"),
-    (without_target("dalp/dalp-dapi", 3), Verdict.INCONCLUSIVE, "no address of production itself was tried")])
+@pytest.mark.parametrize(
+    ("change", "verdict", "finding"),
+    [
+        (outcome("rpc-node", "unreachable"), Verdict.PASS, ""),
+        (outcome("rpc-node", "connected"), Verdict.FAIL, "rpc-node (10.9.0.3:8545) connected"),
+        (outcome("rpc-node", "reset"), Verdict.INCONCLUSIVE, "ended reset"),
+        (outcome(CANARY, "unresolved"), Verdict.INCONCLUSIVE, "ended unresolved"),
+        (every_run(control=None), Verdict.INCONCLUSIVE, "silence proves nothing"),
+        (every_run(control=Attempt("control", "g", 1, "timeout", 3.0)), Verdict.INCONCLUSIVE, "silence proves nothing"),
+        (every_run(chain_send="passed_on"), Verdict.FAIL, "passed a send on"),
+        (every_run(chain_send="error"), Verdict.INCONCLUSIVE, "was not refused by the gateway"),
+        (every_run(complete=False), Verdict.INCONCLUSIVE, "did not finish"),
+        (every_run(attempts=()), Verdict.INCONCLUSIVE, CANARY),
+        (lambda facts: replace(facts, runs=facts.runs[:1]), Verdict.INCONCLUSIVE, "no probe ran"),
+        (lambda facts: replace(facts, runs=()), Verdict.INCONCLUSIVE, "no probe ran"),
+        (without_target("dalp/dalp-dapi", 1), Verdict.INCONCLUSIVE, "dalp/dalp-dapi (10.96.0.7:3000) was not tried"),
+        (without_target("dalp/dalp-dapi", 3), Verdict.INCONCLUSIVE, "no address of production itself was tried"),
+    ],
+)
 def test_canaries(change: Change, verdict: Verdict, finding: str) -> None:
     result = quarantine.canaries_refused(change(GOOD), PLAN)
     assert result.verdict is verdict
@@ -121,18 +160,30 @@ def test_one_open_canary_fails_even_where_others_are_unproven() -> None:
 
 
 def namespaces(labels: dict[str, str] | None = None, annotations: dict[str, str] | None = None) -> Change:
-    return lambda facts: replace(facts, namespaces=tuple(
-        replace(n, labels=n.labels if labels is None else labels, annotations=n.annotations if annotations is None else annotations)
-        for n in facts.namespaces))
+    return lambda facts: replace(
+        facts,
+        namespaces=tuple(
+            replace(
+                n,
+                labels=n.labels if labels is None else labels,
+                annotations=n.annotations if annotations is None else annotations,
+            )
+            for n in facts.namespaces
+        ),
+    )
 
 
-@pytest.mark.parametrize(("change", "finding"), [
-    (namespaces(labels={}), "label dalp-dr/drill-id is None"),
-    (namespaces(labels=ours() | {naming.LABEL_DRILL: "d-other"}), "is d-other"),
-    (namespaces(annotations={}), "expiry is missing"),
-    (namespaces(annotations={naming.ANNOTATION_EXPIRES: "2036-10-07T06:00:00Z"}), "expiry is 2036"),
-    (lambda facts: replace(facts, quotas=()), "no quota"),
-    (lambda facts: replace(facts, namespaces=()), "does not exist")])
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        (namespaces(labels={}), "label dalp-dr/drill-id is None"),
+        (namespaces(labels=ours() | {naming.LABEL_DRILL: "d-other"}), "is d-other"),
+        (namespaces(annotations={}), "expiry is missing"),
+        (namespaces(annotations={naming.ANNOTATION_EXPIRES: "2036-10-07T06:00:00Z"}), "expiry is 2036"),
+        (lambda facts: replace(facts, quotas=()), "no quota"),
+        (lambda facts: replace(facts, namespaces=()), "does not exist"),
+    ],
+)
 def test_ownership(change: Change, finding: str) -> None:
     result = quarantine.sandbox_owned(change(GOOD), PLAN)
     assert result.verdict is Verdict.FAIL

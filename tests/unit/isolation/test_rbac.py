@@ -16,14 +16,19 @@ MANIFESTS = rbac.manifests(ENVIRONMENT)
 
 
 def roles(account: str) -> list[dict[str, Any]]:
-    bound = {(b["roleRef"]["kind"], b["roleRef"]["name"], b["metadata"].get("namespace")) for b in MANIFESTS
-             if b["kind"].endswith("Binding") and "subjects" in b and b["subjects"][0]["name"] == account}
+    bound = {
+        (b["roleRef"]["kind"], b["roleRef"]["name"], b["metadata"].get("namespace"))
+        for b in MANIFESTS
+        if b["kind"].endswith("Binding") and "subjects" in b and b["subjects"][0]["name"] == account
+    }
     return [m for m in MANIFESTS if (m["kind"], m["metadata"]["name"], m["metadata"].get("namespace")) in bound]
 
 
 def test_the_committed_file_is_what_the_environment_makes() -> None:
     committed = LAB_FILE.parents[1] / "rbac" / "lab.yaml"
-    assert committed.read_text() == rbac.render(ENVIRONMENT), "write it again: python -m dalp_dr environment rbac include/environments/lab.yaml"
+    assert committed.read_text() == rbac.render(ENVIRONMENT), (
+        "write it again: python -m dalp_dr environment rbac include/environments/lab.yaml"
+    )
 
 
 def test_the_text_is_the_manifests() -> None:
@@ -52,16 +57,29 @@ def test_the_reader_only_reads() -> None:
 
 def test_the_drill_writes_cluster_wide_only_what_admission_looks_at() -> None:
     cluster = next(m for m in roles("drill") if m["kind"] == "ClusterRole")
-    writes = {(rule["resources"][0], verb) for rule in cluster["rules"] for verb in rule["verbs"] if verb not in ("get", "list", "watch")}
-    assert writes == {("namespaces", "create"), ("namespaces", "patch"), ("namespaces", "delete"), ("rolebindings", "create"),
-                      ("rolebindings", "patch"), ("clusterroles", "bind")}
+    writes = {
+        (rule["resources"][0], verb)
+        for rule in cluster["rules"]
+        for verb in rule["verbs"]
+        if verb not in ("get", "list", "watch")
+    }
+    assert writes == {
+        ("namespaces", "create"),
+        ("namespaces", "patch"),
+        ("namespaces", "delete"),
+        ("rolebindings", "create"),
+        ("rolebindings", "patch"),
+        ("clusterroles", "bind"),
+    }
 
 
 def test_the_sandbox_role_is_bound_by_nobody_at_install_time() -> None:
     assert not [b for b in MANIFESTS if b.get("roleRef", {}).get("name") == "dalp-dr-sandbox"]
 
 
-@pytest.mark.parametrize(("side", "account", "missing"), [("source", "source-reader", "drill"), ("sandbox", "drill", "source-reader")])
+@pytest.mark.parametrize(
+    ("side", "account", "missing"), [("source", "source-reader", "drill"), ("sandbox", "drill", "source-reader")]
+)
 def test_each_cluster_of_two_gets_its_own_identity_only(side: rbac.Sides, account: str, missing: str) -> None:
     accounts = {m["metadata"]["name"] for m in rbac.manifests(ENVIRONMENT, side) if m["kind"] == "ServiceAccount"}
     assert account in accounts
@@ -77,6 +95,10 @@ def test_policies_follow_the_environment() -> None:
 
 def test_every_policy_is_bound_and_denies() -> None:
     names = {m["metadata"]["name"] for m in MANIFESTS if m["kind"] == "ValidatingAdmissionPolicy"}
-    bindings = {m["spec"]["policyName"]: m["spec"]["validationActions"] for m in MANIFESTS if m["kind"] == "ValidatingAdmissionPolicyBinding"}
-    assert bindings == dict.fromkeys(names, ["Deny", "Audit"])
+    bindings = {
+        m["spec"]["policyName"]: m["spec"]["validationActions"]
+        for m in MANIFESTS
+        if m["kind"] == "ValidatingAdmissionPolicyBinding"
+    }
+    assert bindings == {name: ["Deny", "Audit"] for name in names}
     assert {m["spec"]["failurePolicy"] for m in MANIFESTS if m["kind"] == "ValidatingAdmissionPolicy"} == {"Fail"}

@@ -13,9 +13,27 @@ import pytest
 
 from dalp_dr.isolation import readonly_gateway
 
-WRITES = ["eth_sendRawTransaction", "eth_sendTransaction", "eth_sendUserOperation", "eth_signTransaction", "eth_sign", "personal_sign",
-          "personal_unlockAccount", "admin_addPeer", "miner_start", "qbft_proposeValidatorVote", "debug_setHead", "anvil_setBalance",
-          "evm_mine", "hardhat_impersonateAccount", "eth_sendrawtransaction", " eth_call", "eth_call\u0000", "", "ETH_CALL"]
+WRITES = [
+    "eth_sendRawTransaction",
+    "eth_sendTransaction",
+    "eth_sendUserOperation",
+    "eth_signTransaction",
+    "eth_sign",
+    "personal_sign",
+    "personal_unlockAccount",
+    "admin_addPeer",
+    "miner_start",
+    "qbft_proposeValidatorVote",
+    "debug_setHead",
+    "anvil_setBalance",
+    "evm_mine",
+    "hardhat_impersonateAccount",
+    "eth_sendrawtransaction",
+    " eth_call",
+    "eth_call\u0000",
+    "",
+    "ETH_CALL",
+]
 
 
 class Node:
@@ -27,7 +45,10 @@ class Node:
     def post(self, body: bytes) -> bytes:
         call = json.loads(body)
         self.asked.append(call)
-        made = [{"jsonrpc": "2.0", "id": c["id"], "result": c["method"]} for c in (call if isinstance(call, list) else [call])]
+        made = [
+            {"jsonrpc": "2.0", "id": c["id"], "result": c["method"]}
+            for c in (call if isinstance(call, list) else [call])
+        ]
         return json.dumps(made if isinstance(call, list) else made[0]).encode()
 
 
@@ -52,10 +73,20 @@ def test_everything_else_is_refused_and_noted(method: str) -> None:
 
 
 def test_a_batch_is_taken_apart() -> None:
-    answer, node, refused = ask([{"id": 1, "method": "eth_chainId"}, {"id": 2, "method": "eth_sendRawTransaction"}, 5,
-                                 {"id": 3, "method": "eth_blockNumber"}])
+    answer, node, refused = ask(
+        [
+            {"id": 1, "method": "eth_chainId"},
+            {"id": 2, "method": "eth_sendRawTransaction"},
+            5,
+            {"id": 3, "method": "eth_blockNumber"},
+        ]
+    )
     assert sorted((a["id"] or 0, a.get("result", "refused")) for a in answer) == [
-        (0, "refused"), (1, "eth_chainId"), (2, "refused"), (3, "eth_blockNumber")]
+        (0, "refused"),
+        (1, "eth_chainId"),
+        (2, "refused"),
+        (3, "eth_blockNumber"),
+    ]
     assert [c["id"] for c in node.asked[0]] == [1, 3]
     assert refused == ["eth_sendRawTransaction"]
 
@@ -95,11 +126,15 @@ def post(url: str, body: bytes) -> Any:
         return json.loads(reply.read())
 
 
-def test_over_http_a_refusal_is_logged_with_method_and_client_but_no_parameters(served: tuple[str, Node, list[dict[str, str]]]) -> None:
+def test_over_http_a_refusal_is_logged_with_method_and_client_but_no_parameters(
+    served: tuple[str, Node, list[dict[str, str]]],
+) -> None:
     url, node, lines = served
     assert post(url, b'{"id": 1, "method": "eth_chainId"}')["result"] == "eth_chainId"
     assert "error" in post(url, b'{"id": 2, "method": "eth_sendRawTransaction", "params": ["0xsecret"]}')
-    assert [(line["event"], line["method"], line["client"]) for line in lines] == [("refused", "eth_sendRawTransaction", "127.0.0.1")]
+    assert [(line["event"], line["method"], line["client"]) for line in lines] == [
+        ("refused", "eth_sendRawTransaction", "127.0.0.1")
+    ]
     assert "0xsecret" not in json.dumps(lines)
     assert len(node.asked) == 1
 
@@ -110,15 +145,15 @@ def test_a_request_without_a_body_is_refused(served: tuple[str, Node, list[dict[
     assert caught.value.code == 413
 
 
-def test_a_silent_node_is_a_bad_gateway(served: tuple[str, Node, list[dict[str, str]]]) -> None:
-    url, node, _ = served
-
+def test_a_silent_node_is_a_bad_gateway() -> None:
     def gone(body: bytes) -> bytes:
         raise OSError("unreachable")
 
     server = readonly_gateway.server(0, gone, list[dict[str, str]]().append)
-    threading.Thread(target=server.handle_request).start()
+    thread = threading.Thread(target=server.handle_request)
+    thread.start()
     with pytest.raises(urllib.error.HTTPError) as caught:
         post(f"http://127.0.0.1:{server.server_address[1]}", b'{"id": 1, "method": "eth_chainId"}')
+    thread.join()
     server.server_close()
     assert caught.value.code == 502

@@ -20,14 +20,18 @@ def answers(**changes: Any) -> list[dict[str, Any]]:
     return made
 
 
-@pytest.mark.parametrize(("given", "verdict", "finding"), [
-    (answers(), Verdict.PASS, ""),
-    (answers(body='{"data": []}'), Verdict.FAIL, "not found in 12 bytes"),
-    (answers(status=503), Verdict.FAIL, "status 503"),
-    (answers(status=None, body="", error="no route"), Verdict.INCONCLUSIVE, "no route"),
-    (answers()[1:], Verdict.INCONCLUSIVE, "not asked"),
-    ([], Verdict.INCONCLUSIVE, "not asked"),
-    (answers(path="/other"), Verdict.FAIL, "/other: status 200, not found")])
+@pytest.mark.parametrize(
+    ("given", "verdict", "finding"),
+    [
+        (answers(), Verdict.PASS, ""),
+        (answers(body='{"data": []}'), Verdict.FAIL, "not found in 12 bytes"),
+        (answers(status=503), Verdict.FAIL, "status 503"),
+        (answers(status=None, body="", error="no route"), Verdict.INCONCLUSIVE, "no route"),
+        (answers()[1:], Verdict.INCONCLUSIVE, "not asked"),
+        ([], Verdict.INCONCLUSIVE, "not asked"),
+        (answers(path="/other"), Verdict.FAIL, "/other: status 200, not found"),
+    ],
+)
 def test_judgement(given: list[dict[str, Any]], verdict: Verdict, finding: str) -> None:
     result = telemetry.telemetry_queryable(telemetry.facts_from(PLAN, given), PLAN)
     assert result.verdict is verdict

@@ -27,10 +27,23 @@ def polls(statuses: list[int | None], service: str = "dalp-dapi") -> list[Poll]:
     return [health.poll(service, at(i), status) for i, status in enumerate(statuses)]
 
 
-@pytest.mark.parametrize(("statuses", "moment"), [
-    ([200, 200, 200], at(0)), ([503, 200, 200, 200], at(1)), ([200, 200, 503, 200, 200, 200, 200], at(3)), ([200, 200], None),
-    ([200, 200, 200, 503], None), ([], None), ([None, 404, 302], None), ([200, None, 200, 200], None), ([204, 200, 201], at(0))])
-def test_healthy_since_the_first_of_an_unbroken_run_that_still_lasts(statuses: list[int | None], moment: str | None) -> None:
+@pytest.mark.parametrize(
+    ("statuses", "moment"),
+    [
+        ([200, 200, 200], at(0)),
+        ([503, 200, 200, 200], at(1)),
+        ([200, 200, 503, 200, 200, 200, 200], at(3)),
+        ([200, 200], None),
+        ([200, 200, 200, 503], None),
+        ([], None),
+        ([None, 404, 302], None),
+        ([200, None, 200, 200], None),
+        ([204, 200, 201], at(0)),
+    ],
+)
+def test_healthy_since_the_first_of_an_unbroken_run_that_still_lasts(
+    statuses: list[int | None], moment: str | None
+) -> None:
     assert health.first_healthy(polls(statuses), 3) == moment
 
 
@@ -43,11 +56,18 @@ def pod_of(service: Service, index: int) -> dict[str, Any]:
 
 
 def good() -> ApplicationHealth:
-    sessions = [{"application_name": s.database_session, "client_addr": f"10.244.1.{i}"} for i, s in enumerate(SERVICES) if s.database_session]
+    sessions = [
+        {"application_name": s.database_session, "client_addr": f"10.244.1.{i}"}
+        for i, s in enumerate(SERVICES)
+        if s.database_session
+    ]
     return health.facts_from(
-        PLAN, [p for s in SERVICES for p in polls([503] + [200] * COUNT, s.name)],
+        PLAN,
+        [p for s in SERVICES for p in polls([503] + [200] * COUNT, s.name)],
         [*sessions, sessions[0], {"application_name": "cnpg", "client_addr": None}],
-        [pod_of(s, i) for i, s in enumerate(SERVICES)], {"system_id": SYSTEM_ID, "timeline": "2"})
+        [pod_of(s, i) for i, s in enumerate(SERVICES)],
+        {"system_id": SYSTEM_ID, "timeline": "2"},
+    )
 
 
 GOOD = good()
@@ -73,14 +93,32 @@ def last_poll(status: int | None, detail: str = "") -> Change:
     return lambda facts: replace(facts, polls=(*facts.polls, Poll("dalp-worker", at(30), status, detail)))
 
 
-@pytest.mark.parametrize(("change", "verdict", "finding"), [
-    (last_poll(503, "database"), Verdict.FAIL, "dalp-worker: /health/ready last answered 503 database"),
-    (last_poll(None, "no route"), Verdict.FAIL, "last answered nothing no route"),
-    (lambda f: replace(f, polls=tuple(p for p in f.polls if p.service != "dalp-worker")), Verdict.INCONCLUSIVE, "dalp-worker was not asked"),
-    (lambda f: replace(f, polls=()), Verdict.INCONCLUSIVE, "was not asked"),
-    (lambda f: replace(f, pods=tuple(replace(p, ready=False) if p.service == "dalp-dapi" else p for p in f.pods)), Verdict.FAIL, "is not ready"),
-    (lambda f: replace(f, pods=tuple(p for p in f.pods if p.service != "dalp-dapi")), Verdict.FAIL, "dalp-dapi: no pod of its own"),
-    (lambda f: replace(f, polls=f.polls[:-1]), Verdict.FAIL, "last answered 200")])
+@pytest.mark.parametrize(
+    ("change", "verdict", "finding"),
+    [
+        (last_poll(503, "database"), Verdict.FAIL, "dalp-worker: /health/ready last answered 503 database"),
+        (last_poll(None, "no route"), Verdict.FAIL, "last answered nothing no route"),
+        (
+            lambda f: replace(f, polls=tuple(p for p in f.polls if p.service != "dalp-worker")),
+            Verdict.INCONCLUSIVE,
+            "dalp-worker was not asked",
+        ),
+        (lambda f: replace(f, polls=()), Verdict.INCONCLUSIVE, "was not asked"),
+        (
+            lambda f: replace(
+                f, pods=tuple(replace(p, ready=False) if p.service == "dalp-dapi" else p for p in f.pods)
+            ),
+            Verdict.FAIL,
+            "is not ready",
+        ),
+        (
+            lambda f: replace(f, pods=tuple(p for p in f.pods if p.service != "dalp-dapi")),
+            Verdict.FAIL,
+            "dalp-dapi: no pod of its own",
+        ),
+        (lambda f: replace(f, polls=f.polls[:-1]), Verdict.FAIL, "last answered 200"),
+    ],
+)
 def test_services(change: Change, verdict: Verdict, finding: str) -> None:
     result = health.services_healthy(change(GOOD), PLAN)
     assert result.verdict is verdict
@@ -91,15 +129,43 @@ def sessions(*rows: health.Session) -> Change:
     return lambda facts: replace(facts, sessions=facts.sessions + rows)
 
 
-@pytest.mark.parametrize(("change", "verdict", "finding"), [
-    (sessions(health.Session("psql", "127.0.0.1", 1), health.Session("cnpg_metrics_exporter", "", 1)), Verdict.PASS, ""),
-    (sessions(health.Session("dalp-worker", "10.244.7.7", 2)), Verdict.FAIL, "2 sessions of dalp-worker from 10.244.7.7, which is no pod"),
-    (lambda f: replace(f, sessions=tuple(s for s in f.sessions if s.application_name != "dalp-worker")), Verdict.FAIL, "dalp-worker: no session"),
-    (lambda f: replace(f, sessions=tuple(replace(s, address="10.244.1.0") if s.application_name == "dalp-worker" else s for s in f.sessions)),
-     Verdict.FAIL, "dalp-worker: no session named dalp-worker from its own pods"),
-    (lambda f: replace(f, system_id="7000000000000000002"), Verdict.FAIL, f"system id 7000000000000000002, not {SYSTEM_ID}"),
-    (lambda f: replace(f, system_id=""), Verdict.INCONCLUSIVE, ""),
-    (lambda f: replace(f, pods=()), Verdict.INCONCLUSIVE, "")])
+@pytest.mark.parametrize(
+    ("change", "verdict", "finding"),
+    [
+        (
+            sessions(health.Session("psql", "127.0.0.1", 1), health.Session("cnpg_metrics_exporter", "", 1)),
+            Verdict.PASS,
+            "",
+        ),
+        (
+            sessions(health.Session("dalp-worker", "10.244.7.7", 2)),
+            Verdict.FAIL,
+            "2 sessions of dalp-worker from 10.244.7.7, which is no pod",
+        ),
+        (
+            lambda f: replace(f, sessions=tuple(s for s in f.sessions if s.application_name != "dalp-worker")),
+            Verdict.FAIL,
+            "dalp-worker: no session",
+        ),
+        (
+            lambda f: replace(
+                f,
+                sessions=tuple(
+                    replace(s, address="10.244.1.0") if s.application_name == "dalp-worker" else s for s in f.sessions
+                ),
+            ),
+            Verdict.FAIL,
+            "dalp-worker: no session named dalp-worker from its own pods",
+        ),
+        (
+            lambda f: replace(f, system_id="7000000000000000002"),
+            Verdict.FAIL,
+            f"system id 7000000000000000002, not {SYSTEM_ID}",
+        ),
+        (lambda f: replace(f, system_id=""), Verdict.INCONCLUSIVE, ""),
+        (lambda f: replace(f, pods=()), Verdict.INCONCLUSIVE, ""),
+    ],
+)
 def test_sessions(change: Change, verdict: Verdict, finding: str) -> None:
     result = health.sessions_on_restored_database(change(GOOD), PLAN)
     assert result.verdict is verdict

@@ -12,17 +12,37 @@ from dalp_dr.naming import ANNOTATION_REPLICAS
 from dalp_dr.services import start
 
 
-def a_workload(replicas: int | None = 2, remembered: str | None = None, name: str = "dalp-dapi", kind: str = "Deployment",
-               namespace: str = PLAN.namespace("app"), labels: dict[str, str] | None = None) -> dict[str, Any]:
-    return {"kind": kind, "metadata": {"name": name, "namespace": namespace,
-                                       "annotations": {ANNOTATION_REPLICAS: remembered} if remembered is not None else None},
-            "spec": {"template": {"metadata": {"labels": labels or {}}}, **({} if replicas is None else {"replicas": replicas})}}
+def a_workload(
+    replicas: int | None = 2,
+    remembered: str | None = None,
+    name: str = "dalp-dapi",
+    kind: str = "Deployment",
+    namespace: str = PLAN.namespace("app"),
+    labels: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "annotations": {ANNOTATION_REPLICAS: remembered} if remembered is not None else None,
+        },
+        "spec": {
+            "template": {"metadata": {"labels": labels or {}}},
+            **({} if replicas is None else {"replicas": replicas}),
+        },
+    }
 
 
-@pytest.mark.parametrize(("workload", "kept"), [
-    (a_workload(2), "2"), (a_workload(None), "1"), (a_workload(0), "0"), (a_workload(3, "2"), "2")])
+@pytest.mark.parametrize(
+    ("workload", "kept"),
+    [(a_workload(2), "2"), (a_workload(None), "1"), (a_workload(0), "0"), (a_workload(3, "2"), "2")],
+)
 def test_holding_remembers_the_replicas_once(workload: dict[str, Any], kept: str) -> None:
-    assert start.hold_patch(workload) == {"metadata": {"annotations": {ANNOTATION_REPLICAS: kept}}, "spec": {"replicas": 0}}
+    assert start.hold_patch(workload) == {
+        "metadata": {"annotations": {ANNOTATION_REPLICAS: kept}},
+        "spec": {"replicas": 0},
+    }
 
 
 def test_a_held_workload_needs_no_patch() -> None:
@@ -41,17 +61,16 @@ def test_release_without_a_memory_is_an_error(remembered: str | None) -> None:
 
 def test_groups_follow_the_order_and_the_worker_is_last() -> None:
     groups = start.groups(PLAN.environment)
-    assert [sorted({s.order for s in g}) for g in groups] == [[n] for n in sorted({s.order for s in PLAN.environment.services})]
+    assert [sorted({s.order for s in g}) for g in groups] == [
+        [n] for n in sorted({s.order for s in PLAN.environment.services})
+    ]
     assert [s.serves for s in groups[-1]] == ["worker"]
     assert sum(len(g) for g in groups) == len(PLAN.environment.services)
 
 
-@pytest.mark.parametrize(("name", "expected"), [("dalp-dapi", ("Deployment", "dalp-dapi")), ("dalp-indexer", ("StatefulSet", "dalp-indexer"))])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("dalp-dapi", ("Deployment", "dalp-dapi")), ("dalp-indexer", ("StatefulSet", "dalp-indexer"))],
+)
 def test_workload_of_a_service(name: str, expected: tuple[str, str]) -> None:
     assert start.workload_of(next(s for s in PLAN.environment.services if s.name == name)) == expected
-
-
-def test_what_nobody_named_stays_held_but_ours_is_not_counted() -> None:
-    workloads = [a_workload(), a_workload(name="mystery"), a_workload(name="dalp-dr-gateway", labels={"dalp-dr/component": "gateway"}),
-                 a_workload(name="dalp-dapi", namespace=PLAN.namespace("support"))]
-    assert start.unnamed(PLAN, workloads) == (f"{PLAN.namespace('app')}/Deployment/mystery", f"{PLAN.namespace('support')}/Deployment/dalp-dapi")
