@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import yaml
 from kubernetes import client, config
-from sandbox_sample import PLAN
 
 from dalp_dr.isolation import permissions, privileges, rbac, sandbox
 from dalp_dr.isolation.privileges import Access
@@ -20,6 +19,9 @@ from dalp_dr.model.plan import BackupPoint
 from dalp_dr.naming import LABEL_DRILL
 from dalp_dr_lab.cluster import lifecycle, node
 from dalp_dr_lab.cluster.settings import Cluster
+from sandbox_sample import PLAN
+
+pytestmark = pytest.mark.lab
 
 NUMBER = 8
 ENVIRONMENT = PLAN.environment
@@ -27,9 +29,7 @@ ADMINISTRATOR = ""
 VELERO = f"system:serviceaccount:{ENVIRONMENT.source.velero_namespace}:velero"
 DRILL, READER = permissions.username("drill"), permissions.username("source-reader")
 KINDS = {"velero.io": {"Restore": "restores", "Backup": "backups", "PodVolumeRestore": "podvolumerestores"}}
-POINT = BackupPoint(
-    "app", "dalp", "dalp-daily-1", "dalp-daily", "2026-10-06T02:00:00Z", "2026-10-06T02:03:00Z", "2026-11-05T02:00:00Z"
-)
+POINT = BackupPoint("app", "dalp", "dalp-daily-1", "dalp-daily", "2026-10-06T02:00:00Z", "2026-10-06T02:03:00Z", "2026-11-05T02:00:00Z")
 MANIFESTS = restore.manifests(PLAN, POINT, {})
 PATHS = {
     "Namespace": "/api/v1/namespaces",
@@ -73,9 +73,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             "kind": "ClusterRoleBinding",
             "metadata": {"name": "velero"},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-            "subjects": [
-                {"kind": "ServiceAccount", "name": "velero", "namespace": ENVIRONMENT.source.velero_namespace}
-            ],
+            "subjects": [{"kind": "ServiceAccount", "name": "velero", "namespace": ENVIRONMENT.source.velero_namespace}],
         }
         ground = [made, *(definition(g, k, p) for g, kinds in KINDS.items() for k, p in kinds.items())]
         ground += [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}} for n in namespaces]
@@ -87,9 +85,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 def apply(cluster: Cluster, text: str) -> None:
-    node.sh(
-        cluster.kube, "kubectl", f"--kubeconfig={cluster.kubeconfig}", "apply", "--server-side", "-f", "-", input=text
-    )
+    node.sh(cluster.kube, "kubectl", f"--kubeconfig={cluster.kubeconfig}", "apply", "--server-side", "-f", "-", input=text)
 
 
 @pytest.fixture(scope="module")
@@ -205,9 +201,7 @@ def test_a_forged_restore_is_denied(ask: Call, spec: dict[str, Any], message: st
     assert (status, message in said) == (422, True), said
 
 
-@pytest.mark.parametrize(
-    ("change", "message"), [({"labels": {}}, "carry the label"), ({"name": "someone-elses"}, "start with drill-")]
-)
+@pytest.mark.parametrize(("change", "message"), [({"labels": {}}, "carry the label"), ({"name": "someone-elses"}, "start with drill-")])
 def test_a_restore_without_name_or_label_of_a_drill_is_denied(ask: Call, change: dict[str, Any], message: str) -> None:
     made = edited()
     made["metadata"].update(change)
@@ -255,10 +249,7 @@ def test_namespaces(ask: Call, who: str, name: str, admitted: int) -> None:
 
 
 def test_a_sandbox_namespace_without_a_label_is_denied(ask: Call) -> None:
-    assert (
-        create(ask, DRILL, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "dalp-drill-1-app"}})[0]
-        == 422
-    )
+    assert create(ask, DRILL, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "dalp-drill-1-app"}})[0] == 422
 
 
 def test_a_whole_sandbox_is_made_and_removed_and_no_other_namespace_can_be(ask: Call) -> None:

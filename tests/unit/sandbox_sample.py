@@ -30,9 +30,7 @@ def an_environment(**changes: Any) -> Environment:
 
 
 def a_plan(environment: Environment | None = None, **changes: Any) -> DrillPlan:
-    asked = planning.Request(
-        "quarterly_drill", "run-1", ASKED, "sam", "quarterly", tuple(Surface), "latest", None, False
-    )
+    asked = planning.Request("quarterly_drill", "run-1", ASKED, "sam", "quarterly", tuple(Surface), "latest", None, False)
     resolved = environment or an_environment()
     database = DatabasePoint(
         Window("2026-09-06T02:00:00Z", "2026-10-06T05:59:30Z", "0/5000000", 1, SYSTEM_ID, 30, 400),
@@ -94,9 +92,7 @@ def a_pod(
         "volumes": [{"name": v} for v in volumes],
     }
     if init:
-        spec["initContainers"] = [
-            {"name": "init", "image": "i:1", "resources": {"requests": {"cpu": init[0], "memory": init[1]}}}
-        ]
+        spec["initContainers"] = [{"name": "init", "image": "i:1", "resources": {"requests": {"cpu": init[0], "memory": init[1]}}}]
     return {
         "kind": "Pod",
         "metadata": {

@@ -60,6 +60,4 @@ def test_links_between_runbooks_lead_somewhere(page: Path) -> None:
 def test_a_section_is_short_enough_for_a_tired_person(page: Path) -> None:
     found = sections(page)
     assert found
-    assert {
-        name: len(text.split()) for name, text in found.items() if not 0 < len(text.split()) <= WORDS_OF_A_SECTION
-    } == {}
+    assert {name: len(text.split()) for name, text in found.items() if not 0 < len(text.split()) <= WORDS_OF_A_SECTION} == {}

@@ -71,8 +71,7 @@ def facts_from(
     return Configuration(
         commit,
         tuple(
-            _rebuilt(plan, role, releases[role], values[role], charts[role], list(rendered[role]), list(live[role]))
-            for role in complete
+            _rebuilt(plan, role, releases[role], values[role], charts[role], list(rendered[role]), list(live[role])) for role in complete
         ),
     )
 
@@ -137,9 +136,7 @@ def kind_of(manifest: dict[str, Any]) -> str:
     return f"{plural}.{group}" if group else plural
 
 
-def _shape_differences(
-    source: SourceNamespace, rendered: dict[str, Any], live: dict[str, Any]
-) -> tuple[Difference, ...]:
+def _shape_differences(source: SourceNamespace, rendered: dict[str, Any], live: dict[str, Any]) -> tuple[Difference, ...]:
     """What a drill does not change: images, ports, ConfigMap data (declared rewrites left out) and the keys of
     Secrets."""
     rewritten = source.configuration.get(rendered["metadata"]["name"], {}) if rendered["kind"] == "ConfigMap" else {}
@@ -168,11 +165,7 @@ def release_values_match_git(facts: Configuration, plan: DrillPlan) -> CheckResu
     """The installed release has the values and the chart version of the commit."""
     answered = {n.role for n in facts.namespaces}
     unknown = [f"{role}: release or Git could not be read" for role in plan.roles if role not in answered]
-    wrong = [
-        f"{n.role}: {d.path} is {d.left} in the release, {d.right} in Git"
-        for n in facts.namespaces
-        for d in n.value_differences
-    ]
+    wrong = [f"{n.role}: {d.path} is {d.left} in the release, {d.right} in Git" for n in facts.namespaces for d in n.value_differences]
     wrong += [
         f"{n.role}: chart {n.release_chart_version} installed, {n.git_chart_version} in Git"
         for n in facts.namespaces
@@ -197,9 +190,7 @@ def configuration_rebuilt(facts: Configuration, plan: DrillPlan) -> CheckResult:
     wrong = [f"{n.role}: {name} is missing" for n in facts.namespaces for name in n.missing]
     wrong += [f"{n.role}: {name} differs from Git" for n in facts.namespaces for name in n.differing]
     count = sum(len(n.rendered) for n in facts.namespaces)
-    return _judged(
-        wrong, unknown, f"{count} rendered objects in the sandbox as Git has them", f"{len(wrong)} missing or different"
-    )
+    return _judged(wrong, unknown, f"{count} rendered objects in the sandbox as Git has them", f"{len(wrong)} missing or different")
 
 
 def _judged(wrong: list[str], unknown: list[str], expected: str, observed: str) -> CheckResult:

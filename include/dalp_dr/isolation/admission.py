@@ -97,8 +97,7 @@ def _restores(environment: Environment) -> dict[str, Any]:
                 "includedNamespaces must name source namespaces and nothing else",
             ),
             (
-                f"size({mapping}) == size({included}) && "
-                f"{included}.all(n, n in {mapping} && {mapping}[n].matches('{pattern}'))",
+                f"size({mapping}) == size({included}) && {included}.all(n, n in {mapping} && {mapping}[n].matches('{pattern}'))",
                 "every included namespace must be mapped to a sandbox namespace, and no other",
             ),
             (
@@ -111,19 +110,16 @@ def _restores(environment: Environment) -> dict[str, Any]:
             ),
             ("!has(object.spec.restoreStatus)", "status must not be restored"),
             (
-                "!has(object.spec.hooks) || !has(object.spec.hooks.resources) || "
-                "size(object.spec.hooks.resources) == 0",
+                "!has(object.spec.hooks) || !has(object.spec.hooks.resources) || size(object.spec.hooks.resources) == 0",
                 "restore hooks would run production code",
             ),
             (
-                f"has(object.spec.excludedResources) && "
-                f"{_cel(list(NEVER_RESTORED))}.all(r, r in object.spec.excludedResources)",
+                f"has(object.spec.excludedResources) && {_cel(list(NEVER_RESTORED))}.all(r, r in object.spec.excludedResources)",
                 "database kinds and network policies must be excluded",
             ),
             (
                 "has(object.spec.resourceModifier) && has(object.spec.resourcePolicy)",
-                "resource modifiers and a resource policy are required: "
-                "they seal credentials and leave the database's objects out",
+                "resource modifiers and a resource policy are required: they seal credentials and leave the database's objects out",
             ),
         ],
     )
@@ -238,8 +234,7 @@ def _namespaces(environment: Environment) -> dict[str, Any]:
         {"it": _IT},
         [
             (
-                f"request.userInfo.username != '{drill}' || "
-                f"(variables.it.metadata.name.startsWith('{prefix}') && {labelled})",
+                f"request.userInfo.username != '{drill}' || (variables.it.metadata.name.startsWith('{prefix}') && {labelled})",
                 f"the drill's namespaces are named {prefix}* and carry the label {LABEL_DRILL}",
             ),
             (
@@ -251,7 +246,5 @@ def _namespaces(environment: Environment) -> dict[str, Any]:
             ),
         ],
     )
-    policy["spec"]["matchConditions"] = [
-        {"name": "identity", "expression": f"request.userInfo.username in ['{drill}', '{velero}']"}
-    ]
+    policy["spec"]["matchConditions"] = [{"name": "identity", "expression": f"request.userInfo.username in ['{drill}', '{velero}']"}]
     return policy

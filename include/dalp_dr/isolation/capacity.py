@@ -49,9 +49,7 @@ class Capacity:
     quota_pods: int
 
 
-def needs(
-    plan: DrillPlan, source_pods: Iterable[dict[str, Any]], source_claims: Iterable[dict[str, Any]]
-) -> tuple[RoleNeed, ...]:
+def needs(plan: DrillPlan, source_pods: Iterable[dict[str, Any]], source_claims: Iterable[dict[str, Any]]) -> tuple[RoleNeed, ...]:
     """Per role, from the pods and claims of the source namespaces: a restored namespace has the same ones."""
     pods = [p for p in source_pods if _runs(p)]
     claims = list(source_claims)
@@ -73,9 +71,7 @@ def _need(role: str, pods: list[dict[str, Any]], claims: list[dict[str, Any]]) -
         cpu += max(own_cpu, RESTORE_WAIT_MILLICORES if waits else 0)
         memory += max(own_memory, RESTORE_WAIT_BYTES if waits else 0)
     disk = sum(whole_bytes(c["spec"]["resources"]["requests"]["storage"]) for c in claims)
-    return RoleNeed(
-        role, cpu + OWN_PODS * UNNAMED_MILLICORES, memory + OWN_PODS * UNNAMED_BYTES, len(pods) + OWN_PODS, disk
-    )
+    return RoleNeed(role, cpu + OWN_PODS * UNNAMED_MILLICORES, memory + OWN_PODS * UNNAMED_BYTES, len(pods) + OWN_PODS, disk)
 
 
 def _requests(pod: dict[str, Any]) -> tuple[int, int]:
@@ -169,11 +165,7 @@ def capacity_sufficient(facts: Capacity, plan: DrillPlan) -> CheckResult:
         )
         if need > limit
     ]
-    known = (
-        ""
-        if facts.storage_free_bytes is not None
-        else "; free disk is not published by the storage provider and was not judged"
-    )
+    known = "" if facts.storage_free_bytes is not None else "; free disk is not published by the storage provider and was not judged"
     return expect(
         not wrong,
         "the sandbox fits beside what runs",

@@ -80,20 +80,14 @@ def sandbox_is_not_source(facts: Guard, plan: DrillPlan) -> CheckResult:
     both = sorted(set(facts.source_namespaces) & set(facts.sandbox_namespaces))
     wrong += [f"namespace {name} is source and sandbox at once" for name in both]
     prefix = plan.environment.sandbox.namespace_prefix
-    wrong += [
-        f"namespace {name} does not begin with {prefix}"
-        for name in facts.sandbox_namespaces
-        if not name.startswith(prefix)
-    ]
+    wrong += [f"namespace {name} does not begin with {prefix}" for name in facts.sandbox_namespaces if not name.startswith(prefix)]
     wrong += [
         f"namespace {n.name} carries production's mark {mark}"
         for n in facts.existing
         for mark in PRODUCTION_MARKS
         if mark in n.labels or mark in n.annotations
     ]
-    observed = (
-        f"source {facts.source_cluster_uid}, sandbox {facts.sandbox_cluster_uid}: {', '.join(facts.sandbox_namespaces)}"
-    )
+    observed = f"source {facts.source_cluster_uid}, sandbox {facts.sandbox_cluster_uid}: {', '.join(facts.sandbox_namespaces)}"
     return expect(not wrong, expected, observed, wrong)
 
 

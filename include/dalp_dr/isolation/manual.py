@@ -119,12 +119,9 @@ def no_manual_changes(facts: ManualChanges, plan: DrillPlan) -> CheckResult:
         return inconclusive(expected, "no object was listed")
     found = foreign(facts)
     wrong = [
-        f"{w.kind} {w.namespace}/{w.name}: {w.operation} by {w.manager or 'an unnamed client'} "
-        f"at {w.at or 'an unknown time'}"
+        f"{w.kind} {w.namespace}/{w.name}: {w.operation} by {w.manager or 'an unnamed client'} at {w.at or 'an unknown time'}"
         for w in found
     ]
     if found or not facts.unsigned:
-        return expect(
-            not found, expected, f"{len(facts.writes)} writes on {facts.objects} objects, {len(found)} foreign", wrong
-        )
+        return expect(not found, expected, f"{len(facts.writes)} writes on {facts.objects} objects, {len(found)} foreign", wrong)
     return inconclusive(expected, f"{len(facts.unsigned)} objects do not tell who wrote them", facts.unsigned)

@@ -101,8 +101,7 @@ def _source_namespace(namespace: SourceNamespace) -> Grant:
         READER_ACCOUNT,
         "source",
         namespace.name,
-        "Read what production looks like, to compare the restored namespace with it. No write, no exec, no Secret "
-        "but the Helm release.",
+        "Read what production looks like, to compare the restored namespace with it. No write, no exec, no Secret but the Helm release.",
         (
             Rule("", ("namespaces",), ("get",), "Labels of the namespace itself."),
             Rule(
@@ -226,9 +225,7 @@ def _velero_drill(environment: Environment) -> Grant:
                 "What the restore reads from, as this cluster's Velero sees it.",
             ),
             Rule(VELERO, ("serverstatusrequests",), ("get", "create"), "Velero's own word on its version."),
-            Rule(
-                "", ("configmaps",), ("get", "create", "delete"), "Resource modifiers and the policy of each Restore."
-            ),
+            Rule("", ("configmaps",), ("get", "create", "delete"), "Resource modifiers and the policy of each Restore."),
             Rule("apps", ("deployments", "daemonsets"), READ, "Whether Velero and its node agents run."),
         ),
     )
@@ -305,9 +302,7 @@ def _sandbox() -> Grant:
                 "Read volumes' bytes, ask restored services and the restored database.",
             ),
             Rule("", ("persistentvolumeclaims",), ("delete",), "Teardown."),
-            Rule(
-                "", ("resourcequotas", "limitranges"), ("create", "update", "patch", "delete"), "Bounds of the sandbox."
-            ),
+            Rule("", ("resourcequotas", "limitranges"), ("create", "update", "patch", "delete"), "Bounds of the sandbox."),
             Rule(
                 "apps",
                 ("deployments", "statefulsets"),

@@ -66,11 +66,7 @@ class Access:
     name: str = ""
 
     def __str__(self) -> str:
-        kind = (
-            self.resource
-            + (f"/{self.subresource}" if self.subresource else "")
-            + (f".{self.group}" if self.group else "")
-        )
+        kind = self.resource + (f"/{self.subresource}" if self.subresource else "") + (f".{self.group}" if self.group else "")
         what = f"{kind} {self.name}" if self.name else kind
         return f"{self.identity}: {self.verb} {what} in {self.namespace or 'the cluster'}"
 
@@ -129,11 +125,7 @@ def needed(environment: Environment) -> tuple[Access, ...]:
 def needed_in_sandbox(environment: Environment, namespace: str) -> tuple[Access, ...]:
     """Every write verb of the sandbox role in one sandbox namespace, to be asked once the role is bound there."""
     return tuple(
-        replace(a, namespace=namespace)
-        for grant in grants(environment)
-        if not grant.bound
-        for a in _accesses(grant)
-        if a.resource != "*"
+        replace(a, namespace=namespace) for grant in grants(environment) if not grant.bound for a in _accesses(grant) if a.resource != "*"
     )
 
 
@@ -156,9 +148,7 @@ def _accesses(grant: Grant) -> Iterable[Access]:
 def forbidden(environment: Environment) -> tuple[Access, ...]:
     """Writes to production and reads of its Secrets, by either identity. RoleBindings are proven by `forged`: only
     admission denies them."""
-    places: list[tuple[str, tuple[tuple[str, str], ...]]] = [
-        (n.name, SOURCE_KINDS) for n in environment.source.namespaces
-    ]
+    places: list[tuple[str, tuple[tuple[str, str], ...]]] = [(n.name, SOURCE_KINDS) for n in environment.source.namespaces]
     places += [
         (environment.source.velero_namespace, VELERO_KINDS),
         (environment.sandbox.routes.operator_namespace, (("", "secrets"), ("", "pods"), ("apps", "deployments"))),
@@ -178,9 +168,7 @@ def forbidden(environment: Environment) -> tuple[Access, ...]:
         for part in ("exec", "portforward", "eviction")
     ]
     made += [Access(who, "list", "", "secrets", "", namespace) for who in both for namespace, _ in places]
-    made += [
-        Access(READER_ACCOUNT, verb, VELERO, "restores", "", environment.source.velero_namespace) for verb in WRITES
-    ]
+    made += [Access(READER_ACCOUNT, verb, VELERO, "restores", "", environment.source.velero_namespace) for verb in WRITES]
     made += [
         Access(DRILL_ACCOUNT, verb, RBAC, resource)
         for verb in ("create", "patch", "escalate")
@@ -302,11 +290,7 @@ def source_writes_denied(facts: Privileges, plan: DrillPlan) -> CheckResult:
     allowed = [f"{a} is allowed" for a in questions if said.get(a)]
     allowed += [f"forged: {f.name} was admitted" for f in facts.forged if 200 <= f.status < 300]
     unknown = [str(a) for a in questions if said.get(a) is None]
-    unknown += [
-        f"forged: {f.name}"
-        for f in forgeries
-        if f.name not in tried or tried[f.name].status not in (*range(200, 300), 403, 422)
-    ]
+    unknown += [f"forged: {f.name}" for f in forgeries if f.name not in tried or tried[f.name].status not in (*range(200, 300), 403, 422)]
     if allowed or not unknown:
         return expect(not allowed, expected, f"{len(allowed)} allowed", allowed)
     return inconclusive(expected, f"{len(unknown)} not answered", unknown)
@@ -318,15 +302,9 @@ def read_keys_cannot_write(facts: Privileges, plan: DrillPlan) -> CheckResult:
     wanted = stores(plan.environment)
     said = {(s.connection, s.bucket): s for s in facts.stores}
     writable = [
-        f"{s.connection} may write to bucket {s.bucket} ({s.operation}: {s.status} {s.code})"
-        for s in facts.stores
-        if _may_write(s)
+        f"{s.connection} may write to bucket {s.bucket} ({s.operation}: {s.status} {s.code})" for s in facts.stores if _may_write(s)
     ]
-    unknown = [
-        f"{c} on bucket {b}: {_said(said.get((c, b)))}"
-        for c, b in wanted
-        if (c, b) not in said or said[c, b].status != 403
-    ]
+    unknown = [f"{c} on bucket {b}: {_said(said.get((c, b)))}" for c, b in wanted if (c, b) not in said or said[c, b].status != 403]
     expected = f"403 from {len(wanted)} buckets"
     if writable or not unknown:
         return expect(not writable, expected, f"{len(writable)} writable", writable)

@@ -124,8 +124,7 @@ def pod(plan: DrillPlan, role: str, aims: Iterable[Target], when: When = "before
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": pod_name(when), "namespace": plan.namespace(role), "labels": labels},
-        "spec": gateway.pod_spec(plan, container)
-        | {"restartPolicy": "Never", "activeDeadlineSeconds": DEADLINE_SECONDS},
+        "spec": gateway.pod_spec(plan, container) | {"restartPolicy": "Never", "activeDeadlineSeconds": DEADLINE_SECONDS},
     }
 
 

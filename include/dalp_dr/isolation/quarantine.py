@@ -73,11 +73,7 @@ def default_deny_in_force(facts: Quarantine, plan: DrillPlan) -> CheckResult:
     """Each namespace denies by default, and no policy opens more than the plan says. The store route may be closed
     already."""
     wanted, have = expected_policies(plan), {(p.namespace, p.name): p.spec for p in facts.policies}
-    wrong = [
-        f"{namespace}/{name} is missing"
-        for namespace, name in wanted
-        if (namespace, name) not in have and name != routes.STORE_ROUTE
-    ]
+    wrong = [f"{namespace}/{name} is missing" for namespace, name in wanted if (namespace, name) not in have and name != routes.STORE_ROUTE]
     wrong += [
         f"{namespace}/{name} differs from what the drill made"
         for (namespace, name), spec in have.items()
@@ -133,20 +129,11 @@ def canaries_refused(facts: Quarantine, plan: DrillPlan) -> CheckResult:
     """
     known = {(t.address, t.port): t.name for t in probe.targets(plan)}
     tried = {(a.address, a.port): a.name for r in facts.runs for a in r.attempts}
-    expected = (
-        f"{len(known | tried)} addresses and a chain send refused from {len(plan.roles)} namespaces, control connected"
-    )
+    expected = f"{len(known | tried)} addresses and a chain send refused from {len(plan.roles)} namespaces, control connected"
     through = [
-        f"{_where(r, plan)}: {a.name} ({a.address}:{a.port}) connected"
-        for r in facts.runs
-        for a in r.attempts
-        if a.outcome == "connected"
+        f"{_where(r, plan)}: {a.name} ({a.address}:{a.port}) connected" for r in facts.runs for a in r.attempts if a.outcome == "connected"
     ]
-    through += [
-        f"{_where(r, plan)}: the gateway passed a send on to the chain"
-        for r in facts.runs
-        if r.chain_send == "passed_on"
-    ]
+    through += [f"{_where(r, plan)}: the gateway passed a send on to the chain" for r in facts.runs if r.chain_send == "passed_on"]
     ran = {r.role for r in facts.runs}
     unknown = [f"{plan.namespace(role)}: no probe ran" for role in plan.roles if role not in ran]
     if plan.environment.cluster == "same" and not tried.keys() - known.keys():
@@ -169,11 +156,7 @@ def _unproven(run: ProbeRun, plan: DrillPlan, must: dict[tuple[str, int], str]) 
         said.append(f"{here}: the control did not connect, so silence proves nothing")
     if run.chain_send != "refused":
         said.append(f"{here}: sending to the chain was not refused by the gateway ({run.detail})")
-    said += [
-        f"{here}: {name} ({address}:{port}) was not tried"
-        for (address, port), name in must.items()
-        if (address, port) not in tried
-    ]
+    said += [f"{here}: {name} ({address}:{port}) was not tried" for (address, port), name in must.items() if (address, port) not in tried]
     return said + [
         f"{here}: {a.name} ({a.address}:{a.port}) ended {a.outcome}, which is no refusal by the network"
         for a in run.attempts
@@ -191,9 +174,7 @@ def sandbox_owned(facts: Quarantine, plan: DrillPlan) -> CheckResult:
         if name not in have:
             wrong.append(f"{name} does not exist")
             continue
-        wrong += [
-            f"{name}: label {k} is {have[name].labels.get(k)}" for k, v in ours.items() if have[name].labels.get(k) != v
-        ]
+        wrong += [f"{name}: label {k} is {have[name].labels.get(k)}" for k, v in ours.items() if have[name].labels.get(k) != v]
         told = have[name].annotations.get(naming.ANNOTATION_EXPIRES, "")
         wrong += [] if told and utc(told) == utc(expiry) else [f"{name}: expiry is {told or 'missing'}"]
         wrong += [] if name in quotas else [f"{name}: no quota"]

@@ -57,9 +57,7 @@ def database(plan: DrillPlan) -> list[Manifest]:
     return [
         policy(plan, name, "database-to-kubernetes-api", pods, egress=[_to(route.kubernetes_api)]),
         policy(plan, name, STORE_ROUTE, pods, egress=[_to(route.backup_store)]),
-        policy(
-            plan, name, "operator-to-database", pods, ingress=[{"from": [operator], "ports": [_port(INSTANCE_PORT)]}]
-        ),
+        policy(plan, name, "operator-to-database", pods, ingress=[{"from": [operator], "ports": [_port(INSTANCE_PORT)]}]),
     ]
 
 

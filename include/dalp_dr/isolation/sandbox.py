@@ -94,11 +94,7 @@ def _limits(plan: DrillPlan, name: str) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "LimitRange",
         "metadata": {"name": QUOTA, "namespace": name, "labels": labels(plan)},
-        "spec": {
-            "limits": [
-                {"type": "Container", "defaultRequest": {"cpu": "10m", "memory": "32Mi"}, "default": {"memory": "1Gi"}}
-            ]
-        },
+        "spec": {"limits": [{"type": "Container", "defaultRequest": {"cpu": "10m", "memory": "32Mi"}, "default": {"memory": "1Gi"}}]},
     }
 
 

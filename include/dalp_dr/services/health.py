@@ -114,9 +114,7 @@ def facts_from(
         polls=listed,
         sessions=tuple(Session(name, address, n) for (name, address), n in sorted(counted.items())),
         pods=tuple(
-            SandboxPod(
-                p["metadata"]["namespace"], p["metadata"]["name"], p["status"]["podIP"], _service_of(plan, p), _ready(p)
-            )
+            SandboxPod(p["metadata"]["namespace"], p["metadata"]["name"], p["status"]["podIP"], _service_of(plan, p), _ready(p))
             for p in pods
             if p.get("status", {}).get("podIP")
         ),
@@ -157,9 +155,7 @@ def services_healthy(facts: ApplicationHealth, plan: DrillPlan) -> CheckResult:
         answers, pods = _of(facts.polls, service.name), [p for p in facts.pods if p.service == service.name]
         if answers and first_healthy(answers, count) is None:
             last = answers[-1]
-            wrong.append(
-                f"{service.name}: {service.ready_path} last answered {last.status or 'nothing'} {last.detail}".strip()
-            )
+            wrong.append(f"{service.name}: {service.ready_path} last answered {last.status or 'nothing'} {last.detail}".strip())
         wrong += [f"{service.name}: pod {p.name} is not ready" for p in pods if not p.ready]
         wrong += [] if pods else [f"{service.name}: no pod of its own in {plan.namespace(service.role)}"]
     if wrong or not missing:
@@ -176,14 +172,9 @@ def sessions_on_restored_database(facts: ApplicationHealth, plan: DrillPlan) -> 
     if not facts.system_id or not facts.pods:
         return inconclusive(wanted, "the server or the pods did not tell who they are")
     by_address = {p.address: p for p in facts.pods}
-    wrong = (
-        [f"the server asked has system id {facts.system_id}, not {recovered}"]
-        if recovered and facts.system_id != recovered
-        else []
-    )
+    wrong = [f"the server asked has system id {facts.system_id}, not {recovered}"] if recovered and facts.system_id != recovered else []
     wrong += [
-        f"{s.count} sessions of {s.application_name or 'an unnamed client'} from {s.address}, "
-        f"which is no pod of the sandbox"
+        f"{s.count} sessions of {s.application_name or 'an unnamed client'} from {s.address}, which is no pod of the sandbox"
         for s in facts.sessions
         if s.address not in LOCAL and s.address not in by_address
     ]
@@ -193,9 +184,7 @@ def sessions_on_restored_database(facts: ApplicationHealth, plan: DrillPlan) -> 
         own = [
             s
             for s in facts.sessions
-            if s.application_name == service.database_session
-            and s.address in by_address
-            and by_address[s.address].service == service.name
+            if s.application_name == service.database_session and s.address in by_address and by_address[s.address].service == service.name
         ]
         if not own:
             wrong.append(f"{service.name}: no session named {service.database_session} from its own pods")

@@ -107,11 +107,7 @@ def _observed(name: str, answer: Mapping[str, Any], reconciled: Reconciled) -> s
     if name == "tokens":
         rows = data if isinstance(data, list) else []
         return next(
-            (
-                str(t.get("totalSupplyExact", ""))
-                for t in rows
-                if str(t.get("id", "")).lower() == reconciled.token.lower()
-            ),
+            (str(t.get("totalSupplyExact", "")) for t in rows if str(t.get("id", "")).lower() == reconciled.token.lower()),
             "",
         )
     return str(data.get("balanceExact", "")) if isinstance(data, dict) else ""
@@ -127,7 +123,5 @@ def journey_reads_reconciled_values(facts: UserJourney, plan: DrillPlan) -> Chec
         if s.status is not None and (not 200 <= s.status < 300 or s.observed != s.expected)
     ]
     if wrong or (not silent and len(facts.steps) == len(STEPS)):
-        return expect(
-            not wrong, expected, f"{len(facts.steps) - len(wrong) - len(silent)} of {len(STEPS)} steps", wrong + silent
-        )
+        return expect(not wrong, expected, f"{len(facts.steps) - len(wrong) - len(silent)} of {len(STEPS)} steps", wrong + silent)
     return inconclusive(expected, f"{len(silent)} steps without an answer", silent)

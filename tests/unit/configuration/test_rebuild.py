@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sandbox_sample import PLAN
 
 from dalp_dr.configuration import rebuild
 from dalp_dr.model.check import Verdict
+from sandbox_sample import PLAN
 
 COMMIT = "a" * 40
 NAMESPACES = {r: PLAN.environment.source.namespace(r) for r in PLAN.roles}

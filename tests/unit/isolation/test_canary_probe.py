@@ -7,10 +7,10 @@ import socket
 import threading
 
 import pytest
-from sandbox_sample import PLAN, a_plan, a_pod, an_environment
 
 from dalp_dr.errors import FactError
 from dalp_dr.isolation import probe, probe_program, readonly_gateway
+from sandbox_sample import PLAN, a_plan, a_pod, an_environment
 
 SERVICE = {
     "metadata": {"namespace": "dalp", "name": "dalp-dapi"},
@@ -24,9 +24,7 @@ DATABASE = a_pod("dalp", "dalp-pg-1", address="10.244.0.5", labels={"cnpg.io/clu
 
 
 def test_targets_are_canaries_closed_routes_and_production_itself() -> None:
-    found = {
-        (t.address, t.port) for t in probe.targets(PLAN, [SERVICE, HEADLESS], [DATABASE, a_pod("dalp", "dalp-dapi-1")])
-    }
+    found = {(t.address, t.port) for t in probe.targets(PLAN, [SERVICE, HEADLESS], [DATABASE, a_pod("dalp", "dalp-dapi-1")])}
     canaries = {(c.address, c.port) for c in PLAN.environment.sandbox.canaries}
     assert found == canaries | {
         ("10.0.0.1", 6443),
@@ -71,10 +69,7 @@ def test_the_program_tells_connected_from_reset_and_unresolved() -> None:
             "closed": ("127.0.0.1", closed_port),
             "nameless": ("no.such.host.invalid", 1),
         }
-        found = {
-            name: probe_program.connect({"name": name, "address": a, "port": p}, 1)["outcome"]
-            for name, (a, p) in cases.items()
-        }
+        found = {name: probe_program.connect({"name": name, "address": a, "port": p}, 1)["outcome"] for name, (a, p) in cases.items()}
     assert found == {"open": "connected", "closed": "reset", "nameless": "unresolved"}
 
 

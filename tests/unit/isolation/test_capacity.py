@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sandbox_sample import PLAN, a_pod
 
 from dalp_dr.isolation import capacity
 from dalp_dr.isolation.capacity import Capacity, RoleNeed
 from dalp_dr.model.check import Verdict
+from sandbox_sample import PLAN, a_pod
 
 MIB = 2**20
 
@@ -48,9 +48,7 @@ def test_need_of_a_pod(pod: dict[str, Any], cpu: int, memory: int) -> None:
 
 
 def test_needs_are_kept_apart_by_namespace() -> None:
-    found = capacity.needs(
-        PLAN, [a_pod("dalp-support", "p"), a_pod("elsewhere", "p")], [a_claim("dalp", "1Gi"), a_claim("dalp", "512Mi")]
-    )
+    found = capacity.needs(PLAN, [a_pod("dalp-support", "p"), a_pod("elsewhere", "p")], [a_claim("dalp", "1Gi"), a_claim("dalp", "512Mi")])
     assert [(n.role, n.pods, n.disk_bytes // MIB) for n in found] == [
         ("app", 2, 1536),
         ("support", 3, 0),
@@ -74,9 +72,7 @@ def test_facts_leave_out_this_drills_own_pods_finished_pods_and_unusable_nodes()
     )
 
 
-FITS = Capacity(
-    1, 2000, 8 * 2**30, 110, 500, 2**30, 20, None, (RoleNeed("app", 1000, 2**30, 12, 2**30),), 4000, 6 * 2**30, 40
-)
+FITS = Capacity(1, 2000, 8 * 2**30, 110, 500, 2**30, 20, None, (RoleNeed("app", 1000, 2**30, 12, 2**30),), 4000, 6 * 2**30, 40)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_sample import PLAN, a_namespace, a_plan, an_environment, ours
 
 from dalp_dr.isolation import guard
 from dalp_dr.model.check import Verdict
+from sandbox_sample import PLAN, a_namespace, a_plan, an_environment, ours
 
 APP = PLAN.namespace("app")
 ONE, OTHER = a_namespace("kube-system", uid="c-1"), a_namespace("kube-system", uid="c-2")
@@ -39,9 +39,7 @@ ONE, OTHER = a_namespace("kube-system", uid="c-1"), a_namespace("kube-system", u
         ("same", a_namespace("kube-system", uid=""), [], Verdict.INCONCLUSIVE, ""),
     ],
 )
-def test_sandbox_is_not_source(
-    mode: str, sandbox: dict[str, Any], existing: list[dict[str, Any]], verdict: Verdict, finding: str
-) -> None:
+def test_sandbox_is_not_source(mode: str, sandbox: dict[str, Any], existing: list[dict[str, Any]], verdict: Verdict, finding: str) -> None:
     plan = a_plan(an_environment(cluster=mode))
     result = guard.sandbox_is_not_source(guard.facts_from(plan, ONE, sandbox, existing), plan)
     assert result.verdict is verdict

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_sample import PLAN
 
 from dalp_dr.isolation import manual
 from dalp_dr.model.check import Verdict
+from sandbox_sample import PLAN
 
 CREATED, DURING, BEFORE = "2026-10-06T06:02:00Z", "2026-10-06T06:05:00Z", "2026-10-06T06:01:59Z"
 
 
-def an_object(
-    manager: str, at: str = DURING, kind: str = "ConfigMap", name: str = "dalp-config", **entry: str
-) -> dict[str, Any]:
+def an_object(manager: str, at: str = DURING, kind: str = "ConfigMap", name: str = "dalp-config", **entry: str) -> dict[str, Any]:
     return {
         "kind": kind,
         "metadata": {

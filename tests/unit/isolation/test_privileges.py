@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from sandbox_sample import PLAN
 
 from dalp_dr.isolation import privileges
 from dalp_dr.isolation.permissions import RELEASE_REVISIONS, release_secrets
 from dalp_dr.isolation.privileges import Access, Privileges, StoreAnswer
 from dalp_dr.model.check import CheckResult, Verdict
 from dalp_dr.model.record import RecordKind, encode
+from sandbox_sample import PLAN
 
 ENVIRONMENT = PLAN.environment
 NEEDED, FORBIDDEN = privileges.needed(ENVIRONMENT), privileges.forbidden(ENVIRONMENT)
@@ -107,9 +107,7 @@ def stores(status: int | None) -> Callable[[Privileges], Privileges]:
 
 
 def no_such_upload(facts: Privileges) -> Privileges:
-    return replace(
-        facts, stores=tuple(replace(s, status=404, code="NoSuchUpload", operation="UploadPart") for s in facts.stores)
-    )
+    return replace(facts, stores=tuple(replace(s, status=404, code="NoSuchUpload", operation="UploadPart") for s in facts.stores))
 
 
 Judge = Callable[[Privileges, object], CheckResult]

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sandbox_sample import PLAN, a_namespace, ours
 
 from dalp_dr import naming
 from dalp_dr.isolation import probe, quarantine, routes, sandbox
 from dalp_dr.isolation.probe import Attempt, ProbeRun
 from dalp_dr.model.check import Verdict
 from dalp_dr.model.record import RecordKind, encode
+from sandbox_sample import PLAN, a_namespace, ours
 
 PRODUCTION = {
     "metadata": {"namespace": "dalp", "name": "dalp-dapi"},
@@ -41,13 +41,8 @@ def a_run(role: str) -> ProbeRun:
 
 
 def closed() -> quarantine.Quarantine:
-    namespaces = [
-        a_namespace(m["metadata"]["name"], m["metadata"]["labels"], m["metadata"]["annotations"])
-        for m in of_kind("Namespace")
-    ]
-    return quarantine.facts_from(
-        PLAN, namespaces, of_kind("NetworkPolicy"), of_kind("ResourceQuota"), [a_run(r) for r in PLAN.roles]
-    )
+    namespaces = [a_namespace(m["metadata"]["name"], m["metadata"]["labels"], m["metadata"]["annotations"]) for m in of_kind("Namespace")]
+    return quarantine.facts_from(PLAN, namespaces, of_kind("NetworkPolicy"), of_kind("ResourceQuota"), [a_run(r) for r in PLAN.roles])
 
 
 GOOD = closed()
@@ -71,9 +66,7 @@ def with_policies(*made: dict[str, Any]) -> Change:
 
 
 def changed_policy(name: str, spec: dict[str, Any]) -> Change:
-    return lambda facts: replace(
-        facts, policies=tuple(replace(p, spec=spec) if p.name == name else p for p in facts.policies)
-    )
+    return lambda facts: replace(facts, policies=tuple(replace(p, spec=spec) if p.name == name else p for p in facts.policies))
 
 
 DAPI = next(s for s in PLAN.environment.services if s.name == "dalp-dapi")
@@ -113,8 +106,7 @@ def without_target(name: str, runs: int) -> Change:
     return lambda facts: replace(
         facts,
         runs=tuple(
-            replace(r, attempts=tuple(a for a in r.attempts if a.name != name)) if i < runs else r
-            for i, r in enumerate(facts.runs)
+            replace(r, attempts=tuple(a for a in r.attempts if a.name != name)) if i < runs else r for i, r in enumerate(facts.runs)
         ),
     )
 
@@ -122,10 +114,7 @@ def without_target(name: str, runs: int) -> Change:
 def outcome(name: str, value: str) -> Change:
     return lambda facts: replace(
         facts,
-        runs=tuple(
-            replace(r, attempts=tuple(replace(a, outcome=value) if a.name == name else a for a in r.attempts))
-            for r in facts.runs
-        ),
+        runs=tuple(replace(r, attempts=tuple(replace(a, outcome=value) if a.name == name else a for a in r.attempts)) for r in facts.runs),
     )
 
 

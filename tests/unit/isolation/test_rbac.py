@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
-from sandbox_sample import LAB_FILE
 
 from dalp_dr.isolation import rbac
 from dalp_dr.model import environment_file
+from sandbox_sample import LAB_FILE
 
 ENVIRONMENT = environment_file.read(LAB_FILE)
 MANIFESTS = rbac.manifests(ENVIRONMENT)
@@ -57,12 +57,7 @@ def test_the_reader_only_reads() -> None:
 
 def test_the_drill_writes_cluster_wide_only_what_admission_looks_at() -> None:
     cluster = next(m for m in roles("drill") if m["kind"] == "ClusterRole")
-    writes = {
-        (rule["resources"][0], verb)
-        for rule in cluster["rules"]
-        for verb in rule["verbs"]
-        if verb not in ("get", "list", "watch")
-    }
+    writes = {(rule["resources"][0], verb) for rule in cluster["rules"] for verb in rule["verbs"] if verb not in ("get", "list", "watch")}
     assert writes == {
         ("namespaces", "create"),
         ("namespaces", "patch"),
@@ -77,9 +72,7 @@ def test_the_sandbox_role_is_bound_by_nobody_at_install_time() -> None:
     assert not [b for b in MANIFESTS if b.get("roleRef", {}).get("name") == "dalp-dr-sandbox"]
 
 
-@pytest.mark.parametrize(
-    ("side", "account", "missing"), [("source", "source-reader", "drill"), ("sandbox", "drill", "source-reader")]
-)
+@pytest.mark.parametrize(("side", "account", "missing"), [("source", "source-reader", "drill"), ("sandbox", "drill", "source-reader")])
 def test_each_cluster_of_two_gets_its_own_identity_only(side: rbac.Sides, account: str, missing: str) -> None:
     accounts = {m["metadata"]["name"] for m in rbac.manifests(ENVIRONMENT, side) if m["kind"] == "ServiceAccount"}
     assert account in accounts
@@ -96,9 +89,7 @@ def test_policies_follow_the_environment() -> None:
 def test_every_policy_is_bound_and_denies() -> None:
     names = {m["metadata"]["name"] for m in MANIFESTS if m["kind"] == "ValidatingAdmissionPolicy"}
     bindings = {
-        m["spec"]["policyName"]: m["spec"]["validationActions"]
-        for m in MANIFESTS
-        if m["kind"] == "ValidatingAdmissionPolicyBinding"
+        m["spec"]["policyName"]: m["spec"]["validationActions"] for m in MANIFESTS if m["kind"] == "ValidatingAdmissionPolicyBinding"
     }
     assert bindings == {name: ["Deny", "Audit"] for name in names}
     assert {m["spec"]["failurePolicy"] for m in MANIFESTS if m["kind"] == "ValidatingAdmissionPolicy"} == {"Fail"}

@@ -45,10 +45,7 @@ class Node:
     def post(self, body: bytes) -> bytes:
         call = json.loads(body)
         self.asked.append(call)
-        made = [
-            {"jsonrpc": "2.0", "id": c["id"], "result": c["method"]}
-            for c in (call if isinstance(call, list) else [call])
-        ]
+        made = [{"jsonrpc": "2.0", "id": c["id"], "result": c["method"]} for c in (call if isinstance(call, list) else [call])]
         return json.dumps(made if isinstance(call, list) else made[0]).encode()
 
 
@@ -132,9 +129,7 @@ def test_over_http_a_refusal_is_logged_with_method_and_client_but_no_parameters(
     url, node, lines = served
     assert post(url, b'{"id": 1, "method": "eth_chainId"}')["result"] == "eth_chainId"
     assert "error" in post(url, b'{"id": 2, "method": "eth_sendRawTransaction", "params": ["0xsecret"]}')
-    assert [(line["event"], line["method"], line["client"]) for line in lines] == [
-        ("refused", "eth_sendRawTransaction", "127.0.0.1")
-    ]
+    assert [(line["event"], line["method"], line["client"]) for line in lines] == [("refused", "eth_sendRawTransaction", "127.0.0.1")]
     assert "0xsecret" not in json.dumps(lines)
     assert len(node.asked) == 1
 

@@ -5,23 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_sample import PLAN, a_plan, an_environment, ours
 
 from dalp_dr import naming
 from dalp_dr.errors import EnvironmentFileError
 from dalp_dr.isolation import gateway, routes, sandbox
 from dalp_dr.model.environment import Environment
+from sandbox_sample import PLAN, a_plan, an_environment, ours
 
 MANIFESTS = sandbox.manifests(PLAN)
 APP = PLAN.namespace("app")
 
 
 def named(kind: str, name: str, namespace: str | None = APP) -> dict[str, Any]:
-    return next(
-        m
-        for m in MANIFESTS
-        if m["kind"] == kind and m["metadata"]["name"] == name and m["metadata"].get("namespace") == namespace
-    )
+    return next(m for m in MANIFESTS if m["kind"] == kind and m["metadata"]["name"] == name and m["metadata"].get("namespace") == namespace)
 
 
 def policy(name: str, namespace: str = APP) -> dict[str, Any]:
@@ -123,22 +119,16 @@ def test_restored_pods_reach_only_pods_of_this_drill() -> None:
     for opened in routes.common(PLAN):
         peers = [to for rule in opened["spec"]["egress"] for to in rule["to"]]
         assert [p["namespaceSelector"]["matchLabels"] for p in peers] == [{naming.LABEL_DRILL: PLAN.drill_id}]
-        assert {"key": "cnpg.io/cluster", "operator": "DoesNotExist"} in opened["spec"]["podSelector"][
-            "matchExpressions"
-        ]
+        assert {"key": "cnpg.io/cluster", "operator": "DoesNotExist"} in opened["spec"]["podSelector"]["matchExpressions"]
 
 
 def with_rpc(address: str) -> Environment:
     base = an_environment()
-    changed = base.sandbox.routes.model_copy(
-        update={"rpc": base.sandbox.routes.rpc.model_copy(update={"address": address})}
-    )
+    changed = base.sandbox.routes.model_copy(update={"rpc": base.sandbox.routes.rpc.model_copy(update={"address": address})})
     return base.model_copy(update={"sandbox": base.sandbox.model_copy(update={"routes": changed})})
 
 
-@pytest.mark.parametrize(
-    ("address", "cidr"), [("10.1.2.3", "10.1.2.3/32"), ("10.1.2.0/24", "10.1.2.0/24"), ("fd00::1", "fd00::1/128")]
-)
+@pytest.mark.parametrize(("address", "cidr"), [("10.1.2.3", "10.1.2.3/32"), ("10.1.2.0/24", "10.1.2.0/24"), ("fd00::1", "fd00::1/128")])
 def test_addresses_and_ranges_become_cidr_blocks(address: str, cidr: str) -> None:
     assert routes.gateway(a_plan(with_rpc(address)))[0]["spec"]["egress"][0]["to"] == [{"ipBlock": {"cidr": cidr}}]
 

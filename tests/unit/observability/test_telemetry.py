@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_sample import PLAN
 
 from dalp_dr.model.check import Verdict
 from dalp_dr.observability import telemetry
+from sandbox_sample import PLAN
 
 SIGNALS = PLAN.environment.observability.signals
 

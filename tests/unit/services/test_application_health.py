@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sandbox_sample import PLAN, SYSTEM_ID, a_pod
 
 from dalp_dr.model.check import Verdict
 from dalp_dr.model.environment import Service
 from dalp_dr.model.record import RecordKind, encode
 from dalp_dr.services import health
 from dalp_dr.services.health import ApplicationHealth, Poll
+from sandbox_sample import PLAN, SYSTEM_ID, a_pod
 
 SERVICES = PLAN.environment.services
 COUNT = PLAN.environment.health_polls
@@ -41,9 +41,7 @@ def polls(statuses: list[int | None], service: str = "dalp-dapi") -> list[Poll]:
         ([204, 200, 201], at(0)),
     ],
 )
-def test_healthy_since_the_first_of_an_unbroken_run_that_still_lasts(
-    statuses: list[int | None], moment: str | None
-) -> None:
+def test_healthy_since_the_first_of_an_unbroken_run_that_still_lasts(statuses: list[int | None], moment: str | None) -> None:
     assert health.first_healthy(polls(statuses), 3) == moment
 
 
@@ -57,9 +55,7 @@ def pod_of(service: Service, index: int) -> dict[str, Any]:
 
 def good() -> ApplicationHealth:
     sessions = [
-        {"application_name": s.database_session, "client_addr": f"10.244.1.{i}"}
-        for i, s in enumerate(SERVICES)
-        if s.database_session
+        {"application_name": s.database_session, "client_addr": f"10.244.1.{i}"} for i, s in enumerate(SERVICES) if s.database_session
     ]
     return health.facts_from(
         PLAN,
@@ -105,9 +101,7 @@ def last_poll(status: int | None, detail: str = "") -> Change:
         ),
         (lambda f: replace(f, polls=()), Verdict.INCONCLUSIVE, "was not asked"),
         (
-            lambda f: replace(
-                f, pods=tuple(replace(p, ready=False) if p.service == "dalp-dapi" else p for p in f.pods)
-            ),
+            lambda f: replace(f, pods=tuple(replace(p, ready=False) if p.service == "dalp-dapi" else p for p in f.pods)),
             Verdict.FAIL,
             "is not ready",
         ),
@@ -150,9 +144,7 @@ def sessions(*rows: health.Session) -> Change:
         (
             lambda f: replace(
                 f,
-                sessions=tuple(
-                    replace(s, address="10.244.1.0") if s.application_name == "dalp-worker" else s for s in f.sessions
-                ),
+                sessions=tuple(replace(s, address="10.244.1.0") if s.application_name == "dalp-worker" else s for s in f.sessions),
             ),
             Verdict.FAIL,
             "dalp-worker: no session named dalp-worker from its own pods",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_sample import PLAN
 
 from dalp_dr.errors import FactError
 from dalp_dr.naming import ANNOTATION_REPLICAS
 from dalp_dr.services import start
+from sandbox_sample import PLAN
 
 
 def a_workload(
@@ -61,9 +61,7 @@ def test_release_without_a_memory_is_an_error(remembered: str | None) -> None:
 
 def test_groups_follow_the_order_and_the_worker_is_last() -> None:
     groups = start.groups(PLAN.environment)
-    assert [sorted({s.order for s in g}) for g in groups] == [
-        [n] for n in sorted({s.order for s in PLAN.environment.services})
-    ]
+    assert [sorted({s.order for s in g}) for g in groups] == [[n] for n in sorted({s.order for s in PLAN.environment.services})]
     assert [s.serves for s in groups[-1]] == ["worker"]
     assert sum(len(g) for g in groups) == len(PLAN.environment.services)
 

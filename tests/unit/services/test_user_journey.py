@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_sample import PLAN
 
 from dalp_dr.model.check import Verdict
 from dalp_dr.services import journey
+from sandbox_sample import PLAN
 
 RECONCILED = journey.Reconciled("0xAbC", "100000000000000000001", "0xdef", "42", "7", "e" * 64, 12)
 GOOD: dict[str, dict[str, Any]] = {
