@@ -83,7 +83,7 @@ def _won(store: EvidenceStore, sequence: int, envelope: bytes) -> bool:
 
 
 def _place(store: EvidenceStore, envelope: bytes, sequence: int) -> Entry:
-    """Writes a claimed entry under its name. Raises EvidenceError when the store let two writers have the same place."""
+    """Writes a claimed entry under its name. Raises EvidenceError when the store let two writers have one place."""
     said = statement.predicate(dsse.peek(envelope), statement.LEDGER_ENTRY, f"ledger claim {sequence}")[1]
     key = f"{PREFIX}{sequence:06d}-{said.get('drill_id')}-{said.get('kind')}.json"
     entry = parse(envelope, key)

@@ -13,6 +13,7 @@ from dalp_dr.dossier import Dossier, Outcome
 from dalp_dr.evidence.verify import Verification
 from dalp_dr.model.check import FINDINGS_SHOWN, Stage, Surface, Verdict, worst
 from dalp_dr.model.plan import DrillPlan, utc
+from dalp_dr.report.split import Step, steps
 from dalp_dr.text import seconds, visible
 
 FACTS_SHOWN = 8
@@ -94,6 +95,7 @@ class View:
     problems: tuple[str, ...]
     targets: tuple[TargetRow, ...]
     bars: tuple[Bar, ...]
+    steps: tuple[Step, ...]
     waiting_seconds: float | None
     points: tuple[Point, ...]
     rows: tuple[EvidenceRow, ...]
@@ -125,6 +127,7 @@ def of(result: Verification, earlier: Iterable[Mapping[str, Any]] = ()) -> View:
         problems=tuple(visible(p) for p in result.problems),
         targets=_targets(dossier.plan, timing),
         bars=bars,
+        steps=steps(dossier),
         waiting_seconds=waiting,
         points=_points(dossier.plan, timing),
         rows=_rows(dossier),

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from dalp_dr import catalogue, report
-from dalp_dr.dossier import SEED_ROWS
+from dalp_dr.dossier import SEED_ROWS, Dossier
 from dalp_dr.errors import EvidenceError
 from dalp_dr.evidence.bundle import Bundle
 from dalp_dr.evidence.verify import verify
 from dalp_dr.model.record import encode
-from dalp_dr.report import charts
+from dalp_dr.report import charts, split
 from dalp_dr.report.page import Bar, Point, critical_path, in_words
 from dalp_dr.text import seconds, visible
 from synthetic_drill import (
@@ -139,6 +139,45 @@ def test_targets_against_achieved_and_what_was_not_measured_is_not_met() -> None
     assert rows["RTO: services healthy and reconciled"].met is None
     assert rows["RPO database"].met is False and rows["RPO configuration"].met is None
     assert {t.name: t.met for t in READY.targets}["RTO: services healthy and reconciled"] is True
+
+
+RECOVERY = {
+    "created_at": "2026-10-06T06:01:00Z",
+    "healthy_at": "2026-10-06T06:02:20Z",
+    "log": {
+        "started_at": "2026-10-06T06:01:10Z",
+        "base_restored_at": "2026-10-06T06:01:30Z",
+        "redo_started_at": "2026-10-06T06:01:35Z",
+        "redo_done_at": "2026-10-06T06:02:15Z",
+        "segments_restored": 10,
+    },
+}
+ARCHIVE = {"segment_bytes": 16_000_000, "backups": [{"id": "20261006T020000", "data_bytes": 200_000_000}]}
+
+
+def steps_of(recovery: dict[str, Any]) -> dict[str, Any]:
+    timing = a_record(PLAN, "timing", facts=TIMING)
+    records = (
+        timing,
+        a_record(PLAN, "database_recovery", facts=recovery),
+        a_record(PLAN, "wal_archive", facts=ARCHIVE),
+    )
+    return {s.name.partition(" (")[0]: s for s in split.steps(Dossier(PLAN, records, **CATALOGUE))}
+
+
+def test_the_recovery_time_in_its_parts_with_speeds() -> None:
+    found = steps_of(RECOVERY)
+    assert (found["Base backup copied"].took, found["Base backup copied"].speed) == ("20 s", "10.0 MB/s")
+    assert (found["WAL fetched and replayed"].took, found["WAL fetched and replayed"].speed) == ("40 s", "4.0 MB/s")
+    assert found["Promotion until healthy"].took == "5 s"
+    assert found["Queue: asked for until the first task began"].took == "1 min"
+    assert found["Services started until healthy"].took == "2 min 10 s"
+
+
+def test_a_part_whose_moments_are_unknown_is_left_out() -> None:
+    assert "Base backup copied" not in steps_of({**RECOVERY, "log": None})
+    assert "Promotion until healthy" not in steps_of({**RECOVERY, "healthy_at": "2026-10-06T05:00:00Z"})
+    assert "Promotion until healthy" not in steps_of({**RECOVERY, "healthy_at": "noon"})
 
 
 def test_people_are_waited_for_apart_from_the_clock() -> None:
