@@ -26,7 +26,6 @@ from typing import Any
 
 from dalp_dr.errors import DrillError
 from dalp_dr_lab import owner, parts
-from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.lab import Lab
 from dalp_dr_lab.progress import say, step
 
@@ -83,11 +82,7 @@ def _status(lab: Lab, as_json: bool) -> int:
     else:
         for name, answer in answers.items():
             print(f"{name}: {'running' if answer['running'] else 'NOT RUNNING'}")
-            print(
-                "\n".join(
-                    f"  {line}" for key, value in answer.items() if key != "running" for line in _lines(key, value)
-                )
-            )
+            print("\n".join(f"  {line}" for key, value in answer.items() if key != "running" for line in _lines(key, value)))
     return 0 if all(answer["running"] for answer in answers.values()) else 3
 
 
@@ -119,7 +114,7 @@ def _down(lab: Lab, as_json: bool) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except LabError as error:
+    except DrillError as error:
         sys.exit(f"dalp_dr_lab: {error.diagnostics()}")
     except KeyboardInterrupt:
         sys.exit(130)

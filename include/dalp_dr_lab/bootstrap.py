@@ -106,9 +106,7 @@ def _setup(fast: bool) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX)
         todo = phases.needed(phases.FAST if fast else None)
         if todo:
-            say(
-                f"set-up: {len(todo)} steps, about {_minutes(todo)} on 2 cores; interrupted, it goes on where it stopped"
-            )
+            say(f"set-up: {len(todo)} steps, about {_minutes(todo)} on 2 cores; interrupted, it goes on where it stopped")
             for phase in todo:
                 say(f"          {phase.title} (about {phase.seconds} s)")
         try:

@@ -27,9 +27,7 @@ def up(lab: Lab) -> None:
             raise LabError("The lab needs root: it makes network namespaces and mounts. Run it with sudo.")
         owner.claim(lab)
     elif not os.environ.get("LAB_HOST_ADDRESS"):
-        raise LabError(
-            "LAB_KUBECONFIG is set without LAB_HOST_ADDRESS: give the address by which that cluster's pods reach this machine."
-        )
+        raise LabError("LAB_KUBECONFIG is set without LAB_HOST_ADDRESS: give the address by which that cluster's pods reach this machine.")
     if not processes.alive(lab.folder) and (lab.external_cluster or not lifecycle.running(SOURCE)):
         lab = servers.renew_ports(lab)
     if not lab.external_cluster:
@@ -63,9 +61,7 @@ def status(lab: Lab) -> dict[str, Any]:
     own = {name: pid for name, pid in processes.alive(lab.folder).items() if name in records}
     gone = sorted(set(records) - set(own))
     answer: dict[str, Any] = {
-        "servers": {
-            name: processes.proportional_bytes({pid} | processes.descendants([pid])) for name, pid in own.items()
-        },
+        "servers": {name: processes.proportional_bytes({pid} | processes.descendants([pid])) for name, pid in own.items()},
         "stopped": gone,
         "address": lab.external_cluster or servers.has_address(),
     }
@@ -78,9 +74,7 @@ def status(lab: Lab) -> dict[str, Any]:
         where = ("-n", "velero", "get", "backupstoragelocation", "default")
         answer["backup_location"] = lab.kubectl(*where, "--ignore-not-found", "-o", "jsonpath={.status.phase}")
     answer["stopped"] += [] if lab.external_cluster else lifecycle.stopped(SOURCE)
-    answer["memory_bytes"] = sum(
-        size for group in ("servers", "cluster", "recovery_cluster") for size in answer.get(group, {}).values()
-    )
+    answer["memory_bytes"] = sum(size for group in ("servers", "cluster", "recovery_cluster") for size in answer.get(group, {}).values())
     answer["running"] = cluster_runs and set(servers.NAMES) <= set(own) and not answer["stopped"]
     return answer
 

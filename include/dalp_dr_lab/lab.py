@@ -112,9 +112,7 @@ class Lab:
         """The port of server `name`: a free one the first time, the same one ever after."""
         return state.port(self.folder, name)
 
-    def spawn(
-        self, name: str, words: list[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
-    ) -> int:
+    def spawn(self, name: str, words: list[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> int:
         """Start a program detached, logged to logs/`name`.log and recorded, so that `down` ends it; returns its pid."""
         return processes.spawn(self.folder, name, words, env=env, cwd=cwd)
 
@@ -122,9 +120,7 @@ class Lab:
         """Run kubectl with administrator rights and return what it printed; LabError with its words when it fails."""
         command = [str(self.cluster_home / "bin/kube"), "kubectl", f"--kubeconfig={kubeconfig or self.kubeconfig}"]
         try:
-            done = subprocess.run(
-                [*command, *words], input=input, capture_output=True, text=True, timeout=KUBECTL_SECONDS, check=False
-            )
+            done = subprocess.run([*command, *words], input=input, capture_output=True, text=True, timeout=KUBECTL_SECONDS, check=False)
         except FileNotFoundError:
             raise LabError("kubectl is not built yet. Run `make setup`.") from None
         except subprocess.TimeoutExpired:

@@ -38,9 +38,7 @@ Document = dict[str, Any]
 def install(lab: Lab, cluster: Cluster) -> None:
     """Install all three and return when they run and the backup location is available (about 20 s)."""
     documents = [*cnpg(cluster), *plugin(cluster), *velero(lab, cluster)]
-    if not lab.kubectl(
-        "get", "secret", "barman-cloud-server-tls", "-n", "cnpg-system", "--ignore-not-found", "-o", "name"
-    ):
+    if not lab.kubectl("get", "secret", "barman-cloud-server-tls", "-n", "cnpg-system", "--ignore-not-found", "-o", "name"):
         documents += [_certificate(side) for side in ("server", "client")]
     first = [d for d in documents if d["kind"] in ("CustomResourceDefinition", "Namespace")]
     _apply(lab, first)
@@ -105,9 +103,7 @@ def velero(lab: Lab, cluster: Cluster) -> Iterator[Document]:
             *("--velero-pod-cpu-request=50m", "--velero-pod-mem-request=64Mi"),
             *("--node-agent-pod-cpu-request=50m", "--node-agent-pod-mem-request=64Mi"),
         ]
-        done = subprocess.run(
-            words, env={"KUBECONFIG": str(lab.kubeconfig)}, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(words, env={"KUBECONFIG": str(lab.kubeconfig)}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise LabError(f"velero install --dry-run failed: {done.stderr.strip()}. Run `make setup` again.")
     for document in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader):

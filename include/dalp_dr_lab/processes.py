@@ -38,9 +38,7 @@ def same(record: Mapping[str, object]) -> bool:
     return record["boot"] == boot() and birth(int(str(record["pid"]))) == record["birth"]
 
 
-def spawn(
-    folder: Path, name: str, words: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
-) -> int:
+def spawn(folder: Path, name: str, words: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> int:
     """Start a program in a session of its own, logged and recorded under `name`; returns its pid.
 
     `env` is added to this process's environment. The record is written before this returns, so that `down` finds it.
@@ -60,9 +58,7 @@ def spawn(
     return process.pid
 
 
-def stop(
-    folder: Path, names: Iterable[str], *, how: signal.Signals = signal.SIGTERM, grace_seconds: float = 10
-) -> None:
+def stop(folder: Path, names: Iterable[str], *, how: signal.Signals = signal.SIGTERM, grace_seconds: float = 10) -> None:
     """End recorded programs and all their descendants: `how` first, SIGKILL after the grace, then forget them."""
     records = state.read(folder)["processes"]
     mine = [name for name in names if name in records]

@@ -28,9 +28,7 @@ GRANTS: dict[str, list[tuple[tuple[str, ...], str]]] = {  # identity: [(actions,
     "backup-reader": [(("Read", "List"), BUCKETS["backups"]), (("Read", "List"), BUCKETS["wal"])],
     "documents": [(("Read", "Write", "List", "Tagging"), BUCKETS["documents"])],
     "documents-reader": [(("Read", "List"), BUCKETS["documents"])],
-    "evidence": [
-        (("Read", "Write", "List", "Tagging", "PutObjectRetention", "GetObjectRetention"), BUCKETS["evidence"])
-    ],
+    "evidence": [(("Read", "Write", "List", "Tagging", "PutObjectRetention", "GetObjectRetention"), BUCKETS["evidence"])],
 }
 
 
@@ -81,9 +79,7 @@ def renew_ports(lab: Lab) -> Lab:
 def stop(lab: Lab) -> None:
     """End every recorded program of the lab, whoever started it, and remove the sockets that SeaweedFS leaves."""
     names = list(state.read(lab.folder)["processes"])
-    processes.stop(
-        lab.folder, ["weed"] if "weed" in names else [], how=signal.SIGKILL
-    )  # SIGTERM takes it 16 s and more
+    processes.stop(lab.folder, ["weed"] if "weed" in names else [], how=signal.SIGKILL)  # SIGTERM takes it 16 s and more
     processes.stop(lab.folder, [name for name in names if name != "weed"], how=signal.SIGINT)
     for name, port in lab.ports.items():
         if name.startswith("weed") or name == "s3":
@@ -169,9 +165,7 @@ def _start_proxy(name: str) -> Callable[[Lab], None]:
         if not lab.rpc_target_file(role).exists():
             point_rpc(lab, role)
         source = Path(__file__).with_name("rpc_proxy.py")
-        lab.spawn(
-            name, [sys.executable, str(source), f"{lab.address}:{lab.ports[name]}", str(lab.rpc_target_file(role))]
-        )
+        lab.spawn(name, [sys.executable, str(source), f"{lab.address}:{lab.ports[name]}", str(lab.rpc_target_file(role))])
 
     return begin
 

@@ -66,9 +66,7 @@ def ensure(folder: Path, identities: Sequence[str]) -> dict[str, Any]:
         for name in PORTS:
             _assign(now["ports"], name)
         for name in identities:
-            now["identities"].setdefault(
-                name, {"access_key": f"LAB{secrets.token_hex(8).upper()}", "secret_key": secrets.token_hex(20)}
-            )
+            now["identities"].setdefault(name, {"access_key": f"LAB{secrets.token_hex(8).upper()}", "secret_key": secrets.token_hex(20)})
     return now
 
 
@@ -87,11 +85,7 @@ def _assign(ports: dict[str, int], name: str) -> None:
     taken = set(ports.values())
     for _ in range(1000):
         candidate = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
-        if (
-            candidate not in taken
-            and _free(candidate)
-            and (not name.startswith(("weed", "s3")) or _free(candidate + GRPC_OFFSET))
-        ):
+        if candidate not in taken and _free(candidate) and (not name.startswith(("weed", "s3")) or _free(candidate + GRPC_OFFSET)):
             ports[name] = candidate
             return
     raise OSError(f"no free port for {name} between {FIRST_PORT} and {LAST_PORT}")

@@ -15,6 +15,7 @@ from dalp_dr_lab import processes, state
 from dalp_dr_lab.cluster import lifecycle, node
 from dalp_dr_lab.cluster.settings import Cluster
 
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 NUMBER = 9
 
 
@@ -111,9 +112,7 @@ def test_down_leaves_nothing_and_a_new_cluster_is_empty(cluster: Cluster) -> Non
     assert _traces(cluster, mounts) == {kind: [] for kind in seen}
     assert lifecycle.up(cluster) is True
     assert _uid(cluster) != before
-    assert _kubectl(cluster, "get", "pods,configmaps", "-n", "default", "-o", "name").split() == [
-        "configmap/kube-root-ca.crt"
-    ]
+    assert _kubectl(cluster, "get", "pods,configmaps", "-n", "default", "-o", "name").split() == ["configmap/kube-root-ca.crt"]
 
 
 def test_what_a_killed_up_left_is_cleared_by_the_next(cluster: Cluster) -> None:

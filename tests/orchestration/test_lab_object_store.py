@@ -55,9 +55,7 @@ def test_nobody_writes_or_deletes_elsewhere(lab: Lab, identity: str, kind: str) 
     assert lab.s3("admin").get_object(**where)["Body"].read() == b"1"
 
 
-@pytest.mark.parametrize(
-    ("identity", "kind"), [(name, kind) for name, kinds in READABLE.items() for kind in BUCKETS if kind not in kinds]
-)
+@pytest.mark.parametrize(("identity", "kind"), [(name, kind) for name, kinds in READABLE.items() for kind in BUCKETS if kind not in kinds])
 def test_nobody_reads_or_lists_elsewhere(lab: Lab, identity: str, kind: str) -> None:
     lab.s3("admin").put_object(Bucket=BUCKETS[kind], Key="kept", Body=b"1")
     assert _code(lab.s3(identity).get_object, Bucket=BUCKETS[kind], Key="kept") == "AccessDenied"

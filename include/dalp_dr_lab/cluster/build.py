@@ -30,9 +30,7 @@ VELERO = "github.com/vmware-tanzu/velero@v1.18.3"
 CNPG = "github.com/cloudnative-pg/cloudnative-pg@v1.30.0"
 BARMAN = "github.com/cloudnative-pg/plugin-barman-cloud@v0.14.0"
 AWS = "github.com/vmware-tanzu/velero-plugin-for-aws@v1.14.3"
-CLI_RUNTIME = (
-    "v0.33.10"  # velero asks for v0.33.12, whose module is not served everywhere; only a table printer uses it
-)
+CLI_RUNTIME = "v0.33.10"  # velero asks for v0.33.12, whose module is not served everywhere; only a table printer uses it
 _CNPG_VERSIONS = "github.com/cloudnative-pg/cloudnative-pg/pkg/versions"
 _VELERO_INFO = "github.com/vmware-tanzu/velero/pkg/buildinfo"
 _VELERO_FLAGS = " ".join(
@@ -159,9 +157,7 @@ def keep_manifests(cluster: Cluster, go: str) -> None:
 def _module(go: str, module: str) -> Path:
     done = subprocess.run([go, "mod", "download", "-json", module], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise LabError(
-            f"Go cannot download {module}: {(done.stderr or done.stdout).strip()}. Check GOPROXY and try again."
-        )
+        raise LabError(f"Go cannot download {module}: {(done.stderr or done.stdout).strip()}. Check GOPROXY and try again.")
     return Path(json.loads(done.stdout)["Dir"])
 
 
@@ -183,7 +179,5 @@ def _compile(
         check=False,
     )
     if done.returncode:
-        raise LabError(
-            f"compiling {target.name} failed; the compiler's words are above. Run `make setup` again to go on."
-        )
+        raise LabError(f"compiling {target.name} failed; the compiler's words are above. Run `make setup` again to go on.")
     new.rename(target)

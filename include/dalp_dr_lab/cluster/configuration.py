@@ -62,11 +62,7 @@ def _certificates(cluster: Cluster) -> None:
         ("proxy", "/CN=system:kube-proxy", None),
         ("kubelet", f"/O=system:nodes/CN=system:node:{NODE}", None),
     ):
-        use = (
-            f"extendedKeyUsage=serverAuth\nsubjectAltName={server_names}"
-            if server_names
-            else "extendedKeyUsage=clientAuth"
-        )
+        use = f"extendedKeyUsage=serverAuth\nsubjectAltName={server_names}" if server_names else "extendedKeyUsage=clientAuth"
         (cluster.pki / f"{name}.ext").write_text(use)
         new_key(name)
         openssl("req", "-new", "-key", f"{name}.key", "-subj", subject, "-out", f"{name}.csr")
@@ -91,9 +87,7 @@ def _kubeconfig(cluster: Cluster, user: str) -> None:
                 "apiVersion": "v1",
                 "kind": "Config",
                 "current-context": name,
-                "clusters": [
-                    {"name": name, "cluster": {"server": server, "certificate-authority-data": data("ca.crt")}}
-                ],
+                "clusters": [{"name": name, "cluster": {"server": server, "certificate-authority-data": data("ca.crt")}}],
                 "users": [
                     {
                         "name": user,
@@ -140,9 +134,7 @@ def _network(cluster: Cluster) -> None:
         {"type": "ptp", "ipMasq": False, "ipam": addresses},
         {"type": "policy-cni", "socket": f"{cluster.run}/policy.sock"},
     ]
-    (cluster.run / "cni/10-pods.conflist").write_text(
-        json.dumps({"cniVersion": "0.4.0", "name": "pods", "plugins": plugins})
-    )
+    (cluster.run / "cni/10-pods.conflist").write_text(json.dumps({"cniVersion": "0.4.0", "name": "pods", "plugins": plugins}))
     (cluster.run / "resolv.conf").write_text("")  # pods know the cluster's DNS only
 
 

@@ -69,9 +69,7 @@ def write(target: Path, layers: Sequence[Path | Files], images: Sequence[Image])
 
 def _pack_folder(tar: Path, folder: Path) -> None:
     words = ["tar", "--create", "--file", str(tar), "--numeric-owner", "--one-file-system", "--sort=name", "--xattrs"]
-    subprocess.run(
-        [*words, *(f"--exclude={path}" for path in NOT_IN_IMAGES), "--directory", str(folder), "."], check=True
-    )
+    subprocess.run([*words, *(f"--exclude={path}" for path in NOT_IN_IMAGES), "--directory", str(folder), "."], check=True)
 
 
 def _pack_files(tar: Path, files: Files) -> None:
@@ -160,9 +158,7 @@ def load(cluster: Cluster, archives: Iterable[Path]) -> list[str]:
         words = ["ctr", "--address", str(cluster.socket), "--namespace", "k8s.io", "images", "import", str(archive)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise LabError(
-                f"containerd cannot import {archive.name}: {done.stderr.strip()}. Delete it and run `make setup` again."
-            )
+            raise LabError(f"containerd cannot import {archive.name}: {done.stderr.strip()}. Delete it and run `make setup` again.")
         loaded[archive.name] = stamp
         imported.append(archive.name)
         note.write_text(json.dumps(loaded))

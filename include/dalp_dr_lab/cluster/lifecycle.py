@@ -41,7 +41,7 @@ def stopped(cluster: Cluster) -> list[str]:
 
 def up(cluster: Cluster) -> bool:
     """Start an empty cluster (about 10 s) and return True; False when it runs already (what had died is started again)."""
-    if CORE <= set(processes.alive(cluster.run)) and not _half_made(cluster):
+    if set(processes.alive(cluster.run)) >= CORE and not _half_made(cluster):
         _start(cluster, *(name for name in stopped(cluster)))
         images.load(cluster, sorted(cluster.images.glob("*.tar")))
         return False

@@ -107,14 +107,10 @@ def chroot(root: Path, script: str) -> None:
 
 
 def _run(words: Sequence[str], failed: str) -> None:
-    done = subprocess.run(
-        [*words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, stdin=subprocess.DEVNULL
-    )
+    done = subprocess.run([*words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
         tail = "\n".join(done.stdout.splitlines()[-8:])
-        raise LabError(
-            f"{failed}:\n{tail}\nCheck this machine's way to the package indexes and run `make setup` again."
-        )
+        raise LabError(f"{failed}:\n{tail}\nCheck this machine's way to the package indexes and run `make setup` again.")
 
 
 def _fill_base(root: Path) -> None:
@@ -173,9 +169,7 @@ def _recipes(cluster: Cluster) -> list[tuple[list[Path | Files], list[Image], st
     digests = {program.name: program.digest for program in build.OPERATOR_PROGRAMS}
     texts = {str(CERTIFICATES): CERTIFICATES.read_text(), "/etc/passwd": USERS}
 
-    def small(
-        wanted: Mapping[str, str], *open_folders: str, links: Mapping[str, str] | None = None
-    ) -> list[Path | Files]:
+    def small(wanted: Mapping[str, str], *open_folders: str, links: Mapping[str, str] | None = None) -> list[Path | Files]:
         paths = {path: programs / name for name, path in wanted.items()}
         return [Files(programs=paths, texts=texts, links=links or {}, open_folders=("/tmp", *open_folders))]
 
@@ -210,9 +204,7 @@ def _recipes(cluster: Cluster) -> list[tuple[list[Path | Files], list[Image], st
             database,
             [
                 Image("docker.io/local/postgres:17", environment=environment, user=user),
-                Image(
-                    "docker.io/local/barman-sidecar:0.14.0", entrypoint=["/manager"], environment=environment, user=user
-                ),
+                Image("docker.io/local/barman-sidecar:0.14.0", entrypoint=["/manager"], environment=environment, user=user),
             ],
             _stamp(POSTGRES_RECIPE) + plugin,
         ),

@@ -67,9 +67,7 @@ def _run(words: list[str], what: str, cwd: Path | None = None) -> None:
     done = subprocess.run(words, text=True, capture_output=True, check=False, cwd=cwd, env={**os.environ, **_index()})
     if done.returncode:
         said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
-        hint = (
-            "apt-get install python3-venv" if "ensurepip" in said else "check this machine's way to the package index"
-        )
+        hint = "apt-get install python3-venv" if "ensurepip" in said else "check this machine's way to the package index"
         raise LabError(f"Cannot {what}:\n{said}\nTo go on: {hint}, then run the same command again.")
 
 

@@ -45,9 +45,7 @@ def refusals(facts: Facts) -> list[str]:
     """Why the lab cannot run here, worst first; empty when it can."""
     found = python_refusals(facts.python)
     if facts.system != "Linux":
-        found.append(
-            f"The lab needs Linux and this is {facts.system}; use a Debian machine, or run `make test-fast` here."
-        )
+        found.append(f"The lab needs Linux and this is {facts.system}; use a Debian machine, or run `make test-fast` here.")
         return found
     if not facts.root and not facts.sudo:
         found.append("The lab needs root (network namespaces, mounts) and there is no sudo; run it as root.")
@@ -74,9 +72,7 @@ def refusals(facts: Facts) -> list[str]:
             f"{facts.disk_free_bytes / 10**9:.1f} GB are there; free some, or set HOME to a larger disk."
         )
     if facts.memory_bytes < MEMORY_BYTES:
-        found.append(
-            f"8 GB of memory are needed and this machine has {facts.memory_bytes / 2**30:.1f} GB; use a larger one."
-        )
+        found.append(f"8 GB of memory are needed and this machine has {facts.memory_bytes / 2**30:.1f} GB; use a larger one.")
     for network, device in facts.routes:
         if other := _overlap(network):
             found.append(

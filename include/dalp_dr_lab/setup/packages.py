@@ -46,6 +46,4 @@ def _apt(*words: str) -> None:
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(["apt-get", *words], env=env, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
-        raise LabError(
-            f"apt-get {words[0]} failed ({done.returncode}); its words are above. Mend apt, then go on with `make setup`."
-        )
+        raise LabError(f"apt-get {words[0]} failed ({done.returncode}); its words are above. Mend apt, then go on with `make setup`.")

@@ -178,9 +178,7 @@ class Runner:
     def run(self) -> None:
         """Run everything; LabError with the last words of the phase that failed."""
         self.logs.mkdir(parents=True, exist_ok=True)
-        threads = [
-            threading.Thread(target=self._lane, args=(lane,), daemon=True) for lane in lanes(self.phases) if lane
-        ]
+        threads = [threading.Thread(target=self._lane, args=(lane,), daemon=True) for lane in lanes(self.phases) if lane]
         for thread in threads:
             thread.start()
         begin = reported = time.monotonic()

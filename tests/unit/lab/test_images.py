@@ -21,9 +21,7 @@ def archive(tmp_path: Path) -> tarfile.TarFile:
     (root / "proc/1").write_text("of the machine, not of the image")
     program = tmp_path / "program"
     program.write_bytes(b"\x7fELF")
-    extra = Files(
-        programs={"/bin/program": program}, texts={"/etc/note": "n"}, links={"/p": "bin/program"}, open_folders=["/tmp"]
-    )
+    extra = Files(programs={"/bin/program": program}, texts={"/etc/note": "n"}, links={"/p": "bin/program"}, open_folders=["/tmp"])
     images = [Image("docker.io/local/a:1"), Image("docker.io/local/b:1", entrypoint=["/bin/program"], user="65532")]
     return tarfile.open(write(tmp_path / "image.tar", [root, extra], images))
 
