@@ -32,7 +32,7 @@ test-fast: ## run the tests that need no root and no cluster
 	$(PY) -m pytest $(FAST_TESTS)
 
 faults: setup ## run the whole fault matrix
-	$(LAB) faults --run
+	$(LAB) matrix
 
 bench: setup ## run the benchmarks
 	$(ROOT) $(PY) -m pytest tests/benchmarks
