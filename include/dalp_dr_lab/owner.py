@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dalp_dr_lab import processes, state
+from dalp_dr_lab import processes
 from dalp_dr_lab.cluster import lifecycle
 from dalp_dr_lab.cluster.settings import Cluster
 from dalp_dr_lab.errors import LabError
@@ -17,9 +18,10 @@ from dalp_dr_lab.lab import Lab
 
 @contextmanager
 def one_at_a_time(lab: Lab) -> Iterator[None]:
-    """Hold the machine's lab lock: of several `up` and `down` one runs and the others wait."""
-    lab.caches.mkdir(parents=True, exist_ok=True)
-    with (lab.caches / "lab.lock").open("w") as lock:
+    """Hold the lab lock of the machine (of a given cluster: of this lab): of several `up` and `down` one runs at a time."""
+    folder = lab.folder if lab.external_cluster else machine()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lab.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -31,25 +33,34 @@ def claim(lab: Lab) -> None:
             f"The lab of another checkout runs on this machine: {other['checkout']} (state in {other['home']}). "
             "Stop it with `make down` there, then try again."
         )
-    _note(lab).write_text(json.dumps({"home": str(lab.home), "checkout": str(lab.checkout)}))
+    note = {"home": str(lab.home), "checkout": str(lab.checkout), "cluster_home": str(lab.cluster_home)}
+    machine().mkdir(parents=True, exist_ok=True)
+    new = _note().with_suffix(".new")
+    new.write_text(json.dumps(note))
+    new.replace(_note())
 
 
 def another(lab: Lab) -> dict[str, str] | None:
-    """The lab of another checkout that still runs, as {home, checkout}; None when there is none."""
-    if not _note(lab).exists():
+    """The lab of another checkout that still runs, as {home, checkout, cluster_home}; None when there is none."""
+    if not _note().exists():
         return None
-    owner: dict[str, str] = json.loads(_note(lab).read_text())
+    owner: dict[str, str] = json.loads(_note().read_text())
     if owner["home"] == str(lab.home):
         return None
-    runs = processes.alive(Path(owner["home"]) / "lab") or lifecycle.running(Cluster.of(0))
+    runs = processes.alive(Path(owner["home"]) / "lab") or lifecycle.running(Cluster(0, Path(owner["cluster_home"])))
     return owner if runs else None
 
 
 def release(lab: Lab) -> None:
     """Forget that this lab uses the machine."""
     if not another(lab):
-        _note(lab).unlink(missing_ok=True)
+        _note().unlink(missing_ok=True)
 
 
-def _note(lab: Lab) -> Path:
-    return state.caches() / "lab.json"
+def machine() -> Path:
+    """Folder of what is true of the machine, whoever's checkout asks, until it is started again."""
+    return Path(os.environ.get("DALP_DR_MACHINE") or "/run/dalp-dr")
+
+
+def _note() -> Path:
+    return machine() / "lab.json"
