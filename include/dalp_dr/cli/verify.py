@@ -69,7 +69,7 @@ def text(result: Verification) -> str:
     if not result.intact:
         head = f"NOT INTACT  {result.drill_id or 'unknown drill'}  {len(result.problems)} problems"
     else:
-        signed = f"intact, signed by key {str(result.key_id)[:16]}"
+        signed = f"intact, signed by key {result.key_id}"
         head = f"{result.decision.value}  {result.drill_id}  attempt {result.attempt}  {signed}"
     lines = [head, f"bundle {result.bundle_sha256}"]
     if result.dossier is not None:

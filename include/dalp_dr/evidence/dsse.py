@@ -21,7 +21,10 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 @dataclass(frozen=True)
 class PublicKey:
-    """An ed25519 public key; `key_id` is the sha256 (hex) of its DER form (SubjectPublicKeyInfo)."""
+    """An ed25519 public key; `key_id` is its OpenSSH fingerprint, as `ssh-keygen -l` prints it.
+
+    The verifiers of the sigstore family derive the same id from a key and pass over a signature that carries any other.
+    """
 
     key: Ed25519PublicKey
     key_id: str
@@ -69,9 +72,10 @@ def public_of(private_pem: bytes | str) -> PublicKey:
 
 
 def _key_id(key: Ed25519PublicKey) -> str:
-    return hashlib.sha256(
-        key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    ).hexdigest()
+    wire = base64.b64decode(
+        key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).split()[1]
+    )
+    return "SHA256:" + base64.b64encode(hashlib.sha256(wire).digest()).decode().rstrip("=")
 
 
 def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
@@ -114,12 +118,12 @@ def open_envelope(data: bytes, keys: Iterable[PublicKey], what: str = "envelope"
             key.key.verify(signature, signed)
         except InvalidSignature:
             raise EvidenceError(
-                f"{what}: the signature of key {key_id[:16]} does not fit the content.",
+                f"{what}: the signature of key {key_id} does not fit the content.",
                 "It was changed after signing; take the file from the evidence store.",
             ) from None
         return Opened(_statement(payload, what), key_id)
     raise EvidenceError(
-        f"{what}: signed by key {', '.join(i[:16] for i, _ in signatures)}, which is not a key you gave.",
+        f"{what}: signed by key {', '.join(i for i, _ in signatures)}, which is not a key you gave.",
         "Give the environment's public key with --key.",
     )
 

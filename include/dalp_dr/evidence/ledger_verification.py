@@ -79,7 +79,7 @@ def _chain(files: dict[str, bytes], result: Ledger) -> None:
         elif entry.previous != last_sha256:
             result.add(key, f"does not follow {last_key or 'the beginning'}; one of them was replaced or moved")
         if (revocation := result.revoked.get(opened.key_id)) is not None:
-            result.add(key, f"signed by key {opened.key_id[:16]}, which {revocation.key} revoked")
+            result.add(key, f"signed by key {opened.key_id}, which {revocation.key} revoked")
         _change_keys(entry, result)
         result.entries.append(entry)
         last_key, last_sequence, last_sha256 = key, entry.sequence, entry.sha256
@@ -138,9 +138,7 @@ def bundle_problems(found: Ledger, bundle: Bundle, key_id: str | None = None) ->
     if own is None:
         yield Problem("ledger", f"has no seal entry of the bundle {digest[:16]}")
     elif key_id and key_id in found.revoked and found.revoked[key_id].sequence < own.sequence:
-        yield Problem(
-            own.key, f"the bundle was sealed with key {key_id[:16]} after {found.revoked[key_id].key} revoked it"
-        )
+        yield Problem(own.key, f"the bundle was sealed with key {key_id} after {found.revoked[key_id].key} revoked it")
     elif seals[-1] is not own:
         yield Problem(own.key, f"a later attempt was sealed ({seals[-1].key}); this bundle is not the drill's last")
     if listing.previous and listing.previous not in {e.payload.get("bundle_sha256") for e in seals}:

@@ -130,3 +130,7 @@ def test_only_ed25519_public_keys() -> None:
         with pytest.raises(EvidenceError):
             dsse.PublicKey.from_pem(data)
     assert dsse.PublicKey.from_pem(PUBLIC.pem()).key_id == seal.check_key(private_pem(KEY))
+
+
+def test_the_key_id_is_the_fingerprint_that_ssh_keygen_prints() -> None:
+    assert PUBLIC.key_id == "SHA256:fe85JkIjo8VPe+XqXJGH5Mau1EMFdK1OdKvJUFicyA8"  # ssh-keygen -lf, OpenSSH 9.2
