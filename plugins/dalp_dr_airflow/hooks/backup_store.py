@@ -19,7 +19,7 @@ _GZIP = b"\x1f\x8b"
 
 
 class BackupStoreHook(S3Access):
-    """Read with a key of the drill's own, so that neither DownloadRequests nor Velero's credentials are needed.
+    """Read with a key of our own, so that neither DownloadRequests nor Velero's credentials are needed.
 
     `prefix`: the BackupStorageLocation's prefix. A file that is absent is Missing: nothing is taken for empty.
     """
@@ -33,8 +33,13 @@ class BackupStoreHook(S3Access):
     def backups(self) -> list[dict[str, Any]]:
         """The Backup objects of all backups in the bucket, from their `velero-backup.json`; oldest first."""
         root = f"{self.prefix}backups/"
-        names = sorted({key.removeprefix(root).partition("/")[0] for key in self.keys(self.bucket, root)
-                        if key.endswith("/velero-backup.json")})
+        names = sorted(
+            {
+                key.removeprefix(root).partition("/")[0]
+                for key in self.keys(self.bucket, root)
+                if key.endswith("/velero-backup.json")
+            }
+        )
         found = [self._json(f"{root}{name}/velero-backup.json") for name in names]
         return sorted(found, key=lambda backup: backup["metadata"].get("creationTimestamp") or "")
 
@@ -43,7 +48,7 @@ class BackupStoreHook(S3Access):
         return dict(self._json(self._backup(backup, "-resource-list.json.gz")))
 
     def backup_results(self, backup: str) -> dict[str, Any]:
-        """`{"warnings": {...}, "errors": {...}}`, each with `velero`, `cluster` and `namespaces` where there are any."""
+        """`{"warnings": {...}, "errors": {...}}`, each with `velero`, `cluster` and `namespaces` if any."""
         return dict(self._json(self._backup(backup, "-results.gz")))
 
     def backup_volumeinfo(self, backup: str) -> list[dict[str, Any]]:
@@ -54,8 +59,9 @@ class BackupStoreHook(S3Access):
         return list(self._json(self._backup(backup, "-podvolumebackups.json.gz")) or [])
 
     def backup_contents(self, backup: str) -> dict[str, dict[str, dict[str, Any]]]:
-        """`{"<plural>.<group>": {"namespace/name": object}}` of the backup's tarball; core kinds have no group ("pods"),
-        cluster-scoped objects no namespace."""
+        """`{"<plural>.<group>": {"namespace/name": object}}` of the backup's tarball; core kinds have no group
+        ("pods"), cluster-scoped objects no namespace.
+        """
         key = self._backup(backup, ".tar.gz")
         found: dict[str, dict[str, dict[str, Any]]] = {}
         with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as file:
@@ -66,14 +72,20 @@ class BackupStoreHook(S3Access):
                     for resource, name, item in _objects(archive):
                         found.setdefault(resource, {})[name] = item
             except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
-                raise CallError(f"{s3_uri(self.bucket, key)} cannot be unpacked: {type(error).__name__}: {error}",
-                                "The backup is damaged: choose another one and find out what damaged it.") from None
+                raise CallError(
+                    f"{s3_uri(self.bucket, key)} cannot be unpacked: {type(error).__name__}: {error}",
+                    "The backup is damaged: choose another one and find out what damaged it.",
+                ) from None
         if not found:
-            raise Missing(f"{s3_uri(self.bucket, key)} holds no object at all.", "The backup is empty: look at its selector.")
+            raise Missing(
+                f"{s3_uri(self.bucket, key)} holds no object at all.", "The backup is empty: look at its selector."
+            )
         return found
 
     def restore_results(self, restore: str) -> dict[str, Any]:
-        """`{"warnings": {...}, "errors": {...}}` of a restore that ended; Missing after FailedValidation or a server restart."""
+        """`{"warnings": {...}, "errors": {...}}` of a restore that ended; Missing after FailedValidation or a server
+        restart.
+        """
         return dict(self._json(self._restore(restore, f"restore-{restore}-results.gz")))
 
     def restore_resource_list(self, restore: str) -> dict[str, list[str]]:
@@ -84,7 +96,9 @@ class BackupStoreHook(S3Access):
         return list(self._json(self._restore(restore, f"{restore}-volumeinfo.json.gz")) or [])
 
     def restore_log(self, restore: str) -> str:
-        return unzipped(self.read(self.bucket, self._restore(restore, f"restore-{restore}-logs.gz"))).decode(errors="replace")
+        return unzipped(self.read(self.bucket, self._restore(restore, f"restore-{restore}-logs.gz"))).decode(
+            errors="replace"
+        )
 
     def _backup(self, name: str, suffix: str) -> str:
         return f"{self.prefix}backups/{name}/{name}{suffix}"
@@ -97,8 +111,10 @@ class BackupStoreHook(S3Access):
         try:
             return json.loads(unzipped(data))
         except (OSError, EOFError, zlib.error, ValueError) as error:
-            raise CallError(f"{s3_uri(self.bucket, key)} is damaged: {type(error).__name__}: {error}",
-                            "Find out what damaged it; choose another backup.") from None
+            raise CallError(
+                f"{s3_uri(self.bucket, key)} is damaged: {type(error).__name__}: {error}",
+                "Find out what damaged it; choose another backup.",
+            ) from None
 
     def _download(self, key: str, file: IO[bytes]) -> None:
         with translate("read", s3_uri(self.bucket, key)):
@@ -120,7 +136,9 @@ def unzipped(data: bytes) -> bytes:
 
 
 def _objects(archive: tarfile.TarFile) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """`(resource, name, object)` of `resources/<resource>/{namespaces/<namespace>,cluster}/<name>.json`; copies by version are left out."""
+    """`(resource, name, object)` of `resources/<resource>/{namespaces/<namespace>,cluster}/<name>.json`; copies by
+    version are left out.
+    """
     for member in archive:
         parts = member.name.removeprefix("./").split("/")
         if not member.isfile() or parts[0] != "resources" or not parts[-1].endswith(".json") or len(parts) < 4:

@@ -11,7 +11,12 @@ from typing import Any
 from dalp_dr_airflow.hooks.errors import CallError, Missing
 from dalp_dr_airflow.hooks.s3 import S3Access, s3_uri
 
-DECOMPRESS: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress, "": bytes}
+DECOMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.decompress,
+    ".bz2": bz2.decompress,
+    ".xz": lzma.decompress,
+    "": bytes,
+}
 _FAULTS = (OSError, EOFError, ValueError, lzma.LZMAError)
 
 
@@ -26,11 +31,15 @@ class BarmanCatalogHook(S3Access):
         self.root = "/".join(part for part in (prefix.strip("/"), server_name) if part) + "/"
 
     def objects(self) -> list[dict[str, Any]]:
-        """Every version of every object of base/ and wals/; see `S3Access.versions`. Missing when the archive has none at all."""
+        """Every version of every object of base/ and wals/; see `S3Access.versions`. Missing when the archive has
+        none at all.
+        """
         found = [row for folder in ("base/", "wals/") for row in self.versions(self.bucket, self.root + folder)]
         if not found:
-            raise Missing(f"{s3_uri(self.bucket, self.root)} holds neither base backups nor WAL.",
-                          "Compare archive_bucket, archive_prefix and server_name with production's ObjectStore.")
+            raise Missing(
+                f"{s3_uri(self.bucket, self.root)} holds neither base backups nor WAL.",
+                "Compare archive_bucket, archive_prefix and server_name with production's ObjectStore.",
+            )
         return found
 
     def read(self, key: str, version_id: str | None = None) -> bytes:  # type: ignore[override]
@@ -40,8 +49,11 @@ class BarmanCatalogHook(S3Access):
     def backup_infos(self) -> dict[str, str]:
         """`{backup id: text of its backup.info}`, newest version each."""
         root = f"{self.root}base/"
-        return {key.removeprefix(root).partition("/")[0]: self.read(key).decode()
-                for key in self.keys(self.bucket, root) if key.endswith("/backup.info")}
+        return {
+            key.removeprefix(root).partition("/")[0]: self.read(key).decode()
+            for key in self.keys(self.bucket, root)
+            if key.endswith("/backup.info")
+        }
 
     def segment(self, name: str) -> bytes:
         """A WAL segment by its 24 hex digits, decompressed. Missing when the archive does not hold it."""
@@ -56,10 +68,14 @@ class BarmanCatalogHook(S3Access):
     def _unpacked(self, path: str) -> bytes:
         stored = [key for key in self.keys(self.bucket, path) if key.removeprefix(path) in DECOMPRESS]
         if not stored:
-            raise Missing(f"{s3_uri(self.bucket, path)} is not in the archive, plain or as gz, bz2 or xz.",
-                          "Other compressions (snappy, lz4, zstd) cannot be read by the drill: choose gzip in the ObjectStore.")
+            raise Missing(
+                f"{s3_uri(self.bucket, path)} is not in the archive, plain or as gz, bz2 or xz.",
+                "Other compressions (snappy, lz4, zstd) cannot be read by the drill: choose gzip in the ObjectStore.",
+            )
         try:
             return DECOMPRESS[stored[0].removeprefix(path)](self.read(stored[0]))
         except _FAULTS as error:
-            raise CallError(f"{s3_uri(self.bucket, stored[0])} is damaged: {type(error).__name__}: {error}",
-                            "The archive is broken at this segment: take a new base backup.") from None
+            raise CallError(
+                f"{s3_uri(self.bucket, stored[0])} is damaged: {type(error).__name__}: {error}",
+                "The archive is broken at this segment: take a new base backup.",
+            ) from None

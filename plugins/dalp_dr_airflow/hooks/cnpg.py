@@ -23,7 +23,7 @@ _END = "end of the script"
 
 
 class CnpgHook(BaseHook):
-    """All methods name the namespace and the cluster; SQL runs by exec, so no network route into the sandbox is needed."""
+    """Every method names namespace and cluster; SQL runs by exec, so no network route into the sandbox is needed."""
 
     def __init__(self, sandbox: SandboxKubernetesHook) -> None:
         super().__init__()
@@ -45,11 +45,19 @@ class CnpgHook(BaseHook):
 
         A container that wrote no log (it never started) has a line that says so.
         """
-        found = [p for p in self.pods(namespace, cluster)
-                 if p["metadata"].get("labels", {}).get("cnpg.io/jobRole") and p.get("status", {}).get("phase") == "Failed"]
-        return [{"name": p["metadata"]["name"], "created_at": p["metadata"]["creationTimestamp"],
-                 "logs": {c: self._container_log(namespace, p, c) for c in RECOVERY_CONTAINERS}}
-                for p in sorted(found, key=lambda p: p["metadata"]["creationTimestamp"])]
+        found = [
+            p
+            for p in self.pods(namespace, cluster)
+            if p["metadata"].get("labels", {}).get("cnpg.io/jobRole") and p.get("status", {}).get("phase") == "Failed"
+        ]
+        return [
+            {
+                "name": p["metadata"]["name"],
+                "created_at": p["metadata"]["creationTimestamp"],
+                "logs": {c: self._container_log(namespace, p, c) for c in RECOVERY_CONTAINERS},
+            }
+            for p in sorted(found, key=lambda p: p["metadata"]["creationTimestamp"])
+        ]
 
     def primary(self, namespace: str, cluster: str) -> str:
         """Name of the primary's pod. Missing when the cluster has none."""
@@ -58,27 +66,55 @@ class CnpgHook(BaseHook):
             raise Missing(f"Cluster {namespace}/{cluster} has no primary.", "Look at its phase.")
         return str(found)
 
-    def run(self, namespace: str, cluster: str, command: Sequence[str], stdin: str | None = None, timeout_seconds: float = 60) -> str:
+    def run(
+        self,
+        namespace: str,
+        cluster: str,
+        command: Sequence[str],
+        stdin: str | None = None,
+        timeout_seconds: float = 60,
+    ) -> str:
         """Output of a program in the primary's `postgres` container, e.g. pg_amcheck."""
-        return self._sandbox.exec(namespace, self.primary(namespace, cluster), "postgres", command, stdin, timeout_seconds)
+        return self._sandbox.exec(
+            namespace, self.primary(namespace, cluster), "postgres", command, stdin, timeout_seconds
+        )
 
-    def psql(self, namespace: str, cluster: str, database: str, sql: str, timeout_seconds: float = 60) -> list[dict[str, str]]:
+    def psql(
+        self, namespace: str, cluster: str, database: str, sql: str, timeout_seconds: float = 60
+    ) -> list[dict[str, str]]:
         """Rows of one text; see `psql_many`."""
         return self.psql_many(namespace, cluster, database, {"rows": sql}, timeout_seconds)["rows"]
 
-    def psql_many(self, namespace: str, cluster: str, database: str, queries: Mapping[str, str],
-                  timeout_seconds: float = 60) -> dict[str, list[dict[str, str]]]:
-        """Rows of several SQL texts, all read in one REPEATABLE READ transaction, i.e. at one moment, which is rolled back.
+    def psql_many(
+        self, namespace: str, cluster: str, database: str, queries: Mapping[str, str], timeout_seconds: float = 60
+    ) -> dict[str, list[dict[str, str]]]:
+        """Rows of several SQL texts, all read in one REPEATABLE READ transaction, i.e. at one moment, which is rolled
+        back.
 
-        READ ONLY, unless a text creates what it needs (an extension, a temporary function). A text may hold several statements: the
-        last one's rows count; the keys of a lone column `json_build_object` become columns. Every value is text as PostgreSQL
-        writes it, NULL is "", so that no number is rounded. CommandError when a statement fails, CallError when an answer is
-        missing.
+        READ ONLY, unless a text creates what it needs (an extension, a temporary function). A text may hold several
+        statements: the last one's rows count; the keys of a lone column `json_build_object` become columns. Every
+        value is text as PostgreSQL writes it, NULL is "", so that no number is rounded. CommandError when a statement
+        fails, CallError when an answer is missing.
         """
         marker = uuid.uuid4().hex
-        output = self.run(namespace, cluster, ["psql", "-X", "-q", "--csv", "-v", "ON_ERROR_STOP=1", "-f", "-", "-d",
-                                               f"dbname={database} application_name={APPLICATION_NAME}"],
-                          script(queries, marker, timeout_seconds), timeout_seconds + 10)
+        output = self.run(
+            namespace,
+            cluster,
+            [
+                "psql",
+                "-X",
+                "-q",
+                "--csv",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-f",
+                "-",
+                "-d",
+                f"dbname={database} application_name={APPLICATION_NAME}",
+            ],
+            script(queries, marker, timeout_seconds),
+            timeout_seconds + 10,
+        )
         return answers(output, list(queries), marker)
 
     def pg_controldata(self, namespace: str, cluster: str) -> dict[str, str]:
@@ -89,7 +125,11 @@ class CnpgHook(BaseHook):
     def history_files(self, namespace: str, cluster: str) -> dict[str, str]:
         """`{file name: text}` of the timeline history files in pg_wal; empty on timeline 1."""
         listed = self.run(namespace, cluster, ["ls", "-1", f"{PGDATA}/pg_wal"]).split()
-        return {name: self.read_file(namespace, cluster, f"{PGDATA}/pg_wal/{name}") for name in sorted(listed) if name.endswith(".history")}
+        return {
+            name: self.read_file(namespace, cluster, f"{PGDATA}/pg_wal/{name}")
+            for name in sorted(listed)
+            if name.endswith(".history")
+        }
 
     def read_file(self, namespace: str, cluster: str, path: str) -> str:
         return self.run(namespace, cluster, ["cat", "--", path])
@@ -107,11 +147,18 @@ def script(queries: Mapping[str, str], marker: str, timeout_seconds: float) -> s
     """The psql script: one snapshot; a line with the marker before every statement and at the end."""
     import sqlparse
 
-    statements = [(name, statement) for name, text in queries.items() for statement in sqlparse.parse(text)
-                  if statement.token_first(skip_cm=True)]
+    statements = [
+        (name, statement)
+        for name, text in queries.items()
+        for statement in sqlparse.parse(text)
+        if statement.token_first(skip_cm=True)
+    ]
     creates = any(statement.get_type().startswith("CREATE") for _, statement in statements)
-    parts = [f"begin transaction isolation level repeatable read, read {'write' if creates else 'only'};",
-             f"set local statement_timeout = '{int(timeout_seconds * 1000)}ms';", "set local timezone = 'UTC';"]
+    parts = [
+        f"begin transaction isolation level repeatable read, read {'write' if creates else 'only'};",
+        f"set local statement_timeout = '{int(timeout_seconds * 1000)}ms';",
+        "set local timezone = 'UTC';",
+    ]
     for name, statement in statements:
         parts += [f"\\echo {marker} {name}", f"{str(statement).strip().rstrip(';')}\n;"]
     return "\n".join([*parts, "rollback;", f"\\echo {marker} {_END}", "\\q", ""])
@@ -124,13 +171,21 @@ def answers(output: str, names: Sequence[str], marker: str) -> dict[str, list[di
         name, _, rows = block.partition("\n")
         found[name] = rows
     if [*found] != [*names, _END]:
-        raise CallError(f"psql answered {', '.join(found) or 'nothing'} where {', '.join(names)} was asked.", "Read the pod's log.")
+        raise CallError(
+            f"psql answered {', '.join(found) or 'nothing'} where {', '.join(names)} was asked.", "Read the pod's log."
+        )
     if silent := [name for name in names if not found[name].strip()]:
-        raise CallError(f"The last statement of {silent[0]} is no query: it answered no rows and no columns.", "Correct the SQL text.")
+        raise CallError(
+            f"The last statement of {silent[0]} is no query: it answered no rows and no columns.",
+            "Correct the SQL text.",
+        )
     return {name: [_unwrapped(row) for row in csv.DictReader(io.StringIO(found[name], newline=""))] for name in names}
 
 
 def _unwrapped(row: dict[str, str]) -> dict[str, str]:
     if [*row] != ["json_build_object"]:
         return row
-    return {key: "" if value is None else str(value) for key, value in json.loads(row["json_build_object"], parse_float=str).items()}
+    return {
+        key: "" if value is None else str(value)
+        for key, value in json.loads(row["json_build_object"], parse_float=str).items()
+    }

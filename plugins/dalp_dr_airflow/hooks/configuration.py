@@ -49,13 +49,20 @@ class ConfigurationHook(BaseHook):
         self._cache = cache or state_folder() / "cache" / "configuration"
 
     def commit_at(self, time: str, branch: str) -> ConfigurationPoint | None:
-        """The newest commit of the branch's own line that was committed at or before `time` (RFC 3339), None when there is none."""
+        """The newest commit of the branch's own line that was committed at or before `time` (RFC 3339), None when
+        there is none.
+        """
         if not _BRANCH.match(branch) or ".." in branch:
-            raise InputError(f"{branch!r} is not the name of a branch.", "Correct configuration.branch in the environment file.")
+            raise InputError(
+                f"{branch!r} is not the name of a branch.", "Correct configuration.branch in the environment file."
+            )
         self._fetch()
         ref = f"refs/heads/{branch}"
         if not self._git("for-each-ref", "--format=%(refname)", ref).strip():
-            raise Missing(f"The configuration repository has no branch {branch}.", "Correct configuration.branch in the environment file.")
+            raise Missing(
+                f"The configuration repository has no branch {branch}.",
+                "Correct configuration.branch in the environment file.",
+            )
         commit = self._git("rev-list", "-1", "--first-parent", f"--before={time}", ref).strip()
         return ConfigurationPoint(commit, self._git("show", "-s", "--format=%cI", commit).strip()) if commit else None
 
@@ -73,8 +80,12 @@ class ConfigurationHook(BaseHook):
                 self._unpack(commit, _inside(path), kept)
         return kept / _inside(path)
 
-    def render(self, commit: str, chart_path: str, values_path: str, release: str, namespace: str) -> list[dict[str, Any]]:
-        """The manifests `helm template` makes of a chart and a values file of one commit, hooks included, tests left out."""
+    def render(
+        self, commit: str, chart_path: str, values_path: str, release: str, namespace: str
+    ) -> list[dict[str, Any]]:
+        """The manifests `helm template` makes of a chart and a values file of one commit, hooks included, tests left
+        out.
+        """
         import yaml
 
         chart = self.tree(commit, chart_path)
@@ -82,15 +93,32 @@ class ConfigurationHook(BaseHook):
             values = Path(folder, "values.yaml")
             values.write_text(self.read(commit, values_path), encoding="utf-8")
             places = {name: folder for name in ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME", "HOME")}
-            text = run([program("helm", "DALP_DR_HELM"), "template", release, str(chart), "--namespace", namespace,
-                        "--values", str(values), "--skip-tests"], f"render {chart_path} of {commit[:12]}",
-                       environment=places, timeout_seconds=RENDER_TIMEOUT_SECONDS)
+            text = run(
+                [
+                    program("helm", "DALP_DR_HELM"),
+                    "template",
+                    release,
+                    str(chart),
+                    "--namespace",
+                    namespace,
+                    "--values",
+                    str(values),
+                    "--skip-tests",
+                ],
+                f"render {chart_path} of {commit[:12]}",
+                environment=places,
+                timeout_seconds=RENDER_TIMEOUT_SECONDS,
+            )
         try:
             found = [item for item in yaml.safe_load_all(text.decode()) if item]
         except yaml.YAMLError as error:
-            raise CallError(f"{chart_path} of {commit[:12]} renders something that is not YAML: {error}", "Repair the chart.") from None
+            raise CallError(
+                f"{chart_path} of {commit[:12]} renders something that is not YAML: {error}", "Repair the chart."
+            ) from None
         if not found:
-            raise Missing(f"{chart_path} of {commit[:12]} renders no manifest at all.", "Look at the chart and its values.")
+            raise Missing(
+                f"{chart_path} of {commit[:12]} renders no manifest at all.", "Look at the chart and its values."
+            )
         return found
 
     @cached_property
@@ -108,8 +136,15 @@ class ConfigurationHook(BaseHook):
         with self._locked("git"):
             if not self._repository.exists():
                 self._git_program("init", "--quiet", "--bare", str(self._repository))
-            self._git("fetch", "--quiet", "--prune", "--no-tags", self._url, "+refs/heads/*:refs/heads/*",
-                      timeout_seconds=FETCH_TIMEOUT_SECONDS)
+            self._git(
+                "fetch",
+                "--quiet",
+                "--prune",
+                "--no-tags",
+                self._url,
+                "+refs/heads/*:refs/heads/*",
+                timeout_seconds=FETCH_TIMEOUT_SECONDS,
+            )
 
     def _have(self, commit: str) -> None:
         """Fetch only what is not here yet: a commit never changes."""
@@ -125,11 +160,17 @@ class ConfigurationHook(BaseHook):
         self._git("cat-file", "-e", f"{commit}^{{commit}}")
 
     def _git(self, *words: str, timeout_seconds: float = LOCAL_TIMEOUT_SECONDS) -> str:
-        return self._git_program("--git-dir", str(self._repository), *words, timeout_seconds=timeout_seconds).decode(errors="replace")
+        return self._git_program("--git-dir", str(self._repository), *words, timeout_seconds=timeout_seconds).decode(
+            errors="replace"
+        )
 
     def _git_program(self, *words: str, timeout_seconds: float = LOCAL_TIMEOUT_SECONDS) -> bytes:
-        return run([program("git", "DALP_DR_GIT"), *words], f"{self._verb(words)} the configuration repository",
-                   environment=self._environment(), timeout_seconds=timeout_seconds)
+        return run(
+            [program("git", "DALP_DR_GIT"), *words],
+            f"{self._verb(words)} the configuration repository",
+            environment=self._environment(),
+            timeout_seconds=timeout_seconds,
+        )
 
     @staticmethod
     def _verb(words: tuple[str, ...]) -> str:
@@ -171,14 +212,20 @@ class ConfigurationHook(BaseHook):
 
 
 def decode_release(secret: Mapping[str, Any]) -> dict[str, Any]:
-    """The Helm release in a release Secret: `{name, version (revision), info, chart, config (values given), manifest, ...}`."""
+    """The Helm release in a release Secret: `{name, version (revision), info, chart, config (values given), manifest,
+    ...}`.
+    """
     try:
         found = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(secret["data"]["release"]))))
     except (KeyError, TypeError, ValueError, OSError, EOFError, binascii.Error) as error:
         name = secret.get("metadata", {}).get("name")
-        raise CallError(f"Secret {name} is not a Helm release: {type(error).__name__}.", "Look at the release with `helm list`.") from None
+        raise CallError(
+            f"Secret {name} is not a Helm release: {type(error).__name__}.", "Look at the release with `helm list`."
+        ) from None
     if not isinstance(found, dict) or not {"name", "version", "chart", "manifest"} <= found.keys():
-        raise CallError("The Helm release has no name, revision, chart or manifest.", "Look at the release with `helm list`.")
+        raise CallError(
+            "The Helm release has no name, revision, chart or manifest.", "Look at the release with `helm list`."
+        )
     return found
 
 
@@ -186,5 +233,8 @@ def _inside(path: str) -> str:
     """A path below the repository's root. InputError otherwise."""
     clean = path.strip("/")
     if not clean or any(part in ("", ".", "..") for part in clean.split("/")) or clean.startswith(("-", ":")):
-        raise InputError(f"{path!r} is not a path inside the configuration repository.", "Correct `configuration` in the environment file.")
+        raise InputError(
+            f"{path!r} is not a path inside the configuration repository.",
+            "Correct `configuration` in the environment file.",
+        )
     return clean

@@ -22,15 +22,29 @@ class DalpHook(BaseHook):
 
     def __init__(self, conn_id: str, sandbox: SandboxKubernetesHook, namespace: str, service: str, port: int) -> None:
         super().__init__()
-        self.conn_id, self._sandbox, self.namespace, self.service, self.port = conn_id, sandbox, namespace, service, port
+        self.conn_id, self._sandbox, self.namespace, self.service, self.port = (
+            conn_id,
+            sandbox,
+            namespace,
+            service,
+            port,
+        )
 
     def request(self, path: str) -> HttpAnswer:
         """The API's answer to one GET, whatever its status; `path` begins with /api. CallError when there is none."""
-        return self._sandbox.service_request(self.namespace, self.service, self.port, path, headers={HEADER: self._key()},
-                                             timeout_seconds=TIMEOUT_SECONDS)
+        return self._sandbox.service_request(
+            self.namespace,
+            self.service,
+            self.port,
+            path,
+            headers={HEADER: self._key()},
+            timeout_seconds=TIMEOUT_SECONDS,
+        )
 
     def _key(self) -> str:
         key = self.get_connection(self.conn_id).password
         if not key:
-            raise InputError(f"Connection {self.conn_id} holds no API key.", "Put the key of a read-only user into its password.")
+            raise InputError(
+                f"Connection {self.conn_id} holds no API key.", "Put the key of a read-only user into its password."
+            )
         return str(key)

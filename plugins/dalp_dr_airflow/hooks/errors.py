@@ -24,8 +24,22 @@ from dalp_dr.errors import DrillError, FactError
 T = TypeVar("T")
 TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 LONGEST_DETAIL = 500
-_CLIENT_LIBRARIES = frozenset({"kubernetes", "kubernetes_asyncio", "urllib3", "botocore", "boto3", "requests", "httpx", "aiohttp",
-                               "web3", "websocket", "http", "json"})
+_CLIENT_LIBRARIES = frozenset(
+    {
+        "kubernetes",
+        "kubernetes_asyncio",
+        "urllib3",
+        "botocore",
+        "boto3",
+        "requests",
+        "httpx",
+        "aiohttp",
+        "web3",
+        "websocket",
+        "http",
+        "json",
+    }
+)
 _SECRETS = (
     (re.compile(r"-----BEGIN [^-]*PRIVATE KEY-----.*?(?:-----END [^-]*PRIVATE KEY-----|$)", re.S), "***"),
     (re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"), "***"),
@@ -33,16 +47,28 @@ _SECRETS = (
     (re.compile(r"(?i)(?<=bearer )[-\w.~+/=]+"), "***"),
     (re.compile(r"(?i)(x-amz-(?:signature|credential|security-token)=)[^&\s\"']+"), r"\1***"),
     (re.compile(r"\beyJ[-\w]{8,}\.[-\w]{8,}\.[-\w]+"), "***"),
-    (re.compile(r"(?i)([-\w]*(?:password|passwd|secret|api[_-]?key|access[_-]?key|token)[\"']?\s*[:=]\s*[\"']?)"
-                r"[^\s\"',;&}]{4,}"), r"\1***"),
+    (
+        re.compile(
+            r"(?i)([-\w]*(?:password|passwd|secret|api[_-]?key|access[_-]?key|token)[\"']?\s*[:=]\s*[\"']?)"
+            r"[^\s\"',;&}]{4,}"
+        ),
+        r"\1***",
+    ),
 )
 
 
 class CallError(FactError):
-    """A call to the outside failed. `status` is None when there was no answer; `transient` calls are worth another try."""
+    """A call to the outside failed. `status` is None when nobody answered; `transient` calls are worth another try."""
 
-    def __init__(self, message: str, next_step: str = "", *, status: int | None = None, transient: bool = False,
-                 retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        next_step: str = "",
+        *,
+        status: int | None = None,
+        transient: bool = False,
+        retry_after_seconds: float | None = None,
+    ) -> None:
         super().__init__(message, next_step)
         self.status, self.transient, self.retry_after_seconds = status, transient, retry_after_seconds
 
@@ -86,8 +112,13 @@ def call_error(verb: str, what: str, status: int | None, detail: str, retry_afte
         return Conflict(said, "Look who else writes it.", status=status)
     if status is None:
         return NoAnswer(said, "Look whether the service is up and can be reached from the worker.", transient=True)
-    return CallError(said, "Look at the service that answered.", status=status, transient=status in TRANSIENT_STATUSES,
-                     retry_after_seconds=seconds_of(retry_after))
+    return CallError(
+        said,
+        "Look at the service that answered.",
+        status=status,
+        transient=status in TRANSIENT_STATUSES,
+        retry_after_seconds=seconds_of(retry_after),
+    )
 
 
 def seconds_of(retry_after: str | None) -> float | None:
@@ -127,7 +158,11 @@ def _status(error: Any) -> int | None:
     if isinstance(response, dict):
         found = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     else:
-        found = getattr(response, "status_code", None) or getattr(error, "status", None) or getattr(error, "status_code", None)
+        found = (
+            getattr(response, "status_code", None)
+            or getattr(error, "status", None)
+            or getattr(error, "status_code", None)
+        )
     return int(found) if found else None
 
 
@@ -151,8 +186,8 @@ def _retry_after(error: Any) -> str | None:
 class RetryPolicy:
     """Bounded repetition of a call that answered 429, 5xx or not at all.
 
-    Pauses grow twofold with full jitter; Retry-After of the server is honoured when it fits into the budget. Other errors,
-    and the last attempt's, are raised as they are.
+    Pauses grow twofold with full jitter; Retry-After of the server is honoured when it fits into the budget. Other
+    errors, and the last attempt's, are raised as they are.
     """
 
     attempts: int = 5
@@ -169,7 +204,11 @@ class RetryPolicy:
                 return attempt()
             except CallError as error:
                 pause = self.pause_seconds(number, error)
-                if not error.transient or number == self.attempts or self.clock() - started + pause > self.budget_seconds:
+                if (
+                    not error.transient
+                    or number == self.attempts
+                    or self.clock() - started + pause > self.budget_seconds
+                ):
                     raise
             self.sleep(pause)
         raise AssertionError("a retry policy needs at least one attempt")

@@ -20,20 +20,24 @@ _ALREADY_THERE = (409, 412)
 class EvidenceStoreHook(S3Access):
     """An `evidence.store.EvidenceStore` on S3: written once, S3 first, then the mirror.
 
-    `lock` and `retention_days`: object lock of every object put; NONE leaves it to the bucket's own default. The bucket is the
-    truth, the mirror a convenience for people and for `dalp_dr verify`.
+    `lock` and `retention_days`: object lock of every object put; NONE leaves it to the bucket's own default. The
+    bucket is the truth, the mirror a convenience for people and for `dalp_dr verify`.
     """
 
     default_conn_name = "dalp_evidence_store"
     hook_name = "DALP evidence store"
 
-    def __init__(self, conn_id: str, bucket: str, lock: Lock = "NONE", retention_days: int = 0, mirror: Path | None = None) -> None:
+    def __init__(
+        self, conn_id: str, bucket: str, lock: Lock = "NONE", retention_days: int = 0, mirror: Path | None = None
+    ) -> None:
         super().__init__(conn_id)
         self.bucket, self.lock, self.retention_days = bucket, lock, retention_days
         self.mirror = FolderStore(mirror or state_folder())
 
     def put(self, key: str, data: bytes) -> None:
-        """Store under a key nobody used before. EvidenceError when it holds other bytes; the same bytes again are no error."""
+        """Store under a key nobody used before. EvidenceError when it holds other bytes; the same bytes again are no
+        error.
+        """
         if not is_safe_key(key):
             raise EvidenceError(f"{key!r} is not a key of the evidence store.", "Use a relative path without `..`.")
         try:
@@ -42,15 +46,19 @@ class EvidenceStoreHook(S3Access):
             if error.status not in _ALREADY_THERE:
                 raise EvidenceError(f"Evidence {key} could not be stored: {error}", error.next_step) from None
             if self.get(key) != data:
-                raise EvidenceError(f"{key} exists with other content; evidence is never overwritten.",
-                                    "Look at both; use a new attempt.") from None
+                raise EvidenceError(
+                    f"{key} exists with other content; evidence is never overwritten.",
+                    "Look at both; use a new attempt.",
+                ) from None
         self.mirror.put(key, data)
 
     def get(self, key: str) -> bytes:
         try:
             return self.read(self.bucket, key)
         except Missing:
-            raise EvidenceError(f"{s3_uri(self.bucket, key)} is not in the evidence store.", "Check that it was stored.") from None
+            raise EvidenceError(
+                f"{s3_uri(self.bucket, key)} is not in the evidence store.", "Check that it was stored."
+            ) from None
         except CallError as error:
             raise EvidenceError(f"Evidence {key} could not be read: {error}", error.next_step) from None
 
@@ -68,21 +76,28 @@ class EvidenceStoreHook(S3Access):
         return {"mode": str(mode), "retain_until": until.isoformat()} if mode and until else None
 
     def _put_new(self, key: str, data: bytes) -> None:
-        """Looks before it writes and asks the store to refuse an existing key, since not every store knows `If-None-Match`."""
+        """Looks before it writes and asks the store to refuse an existing key, since not every store knows
+        `If-None-Match`.
+        """
         with translate("store", s3_uri(self.bucket, key)):
             if self._exists(key):
                 raise CallError(f"{key} exists.", status=412)
             self.client.put_object(Bucket=self.bucket, Key=key, Body=data, IfNoneMatch="*", **self._retention())
 
     def _exists(self, key: str) -> bool:
-        found: builtins.list[Any] = self.client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+        found: builtins.list[Any] = self.client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1).get(
+            "Contents", []
+        )
         return bool(found) and found[0]["Key"] == key
 
     def _retention(self) -> dict[str, Any]:
         if self.lock == "NONE" or self.retention_days <= 0:
             return {}
-        return {"ObjectLockMode": self.lock, "ObjectLockRetainUntilDate": datetime.now(UTC) + timedelta(days=self.retention_days),
-                "ChecksumAlgorithm": "SHA256"}
+        return {
+            "ObjectLockMode": self.lock,
+            "ObjectLockRetainUntilDate": datetime.now(UTC) + timedelta(days=self.retention_days),
+            "ChecksumAlgorithm": "SHA256",
+        }
 
 
 def state_folder() -> Path:

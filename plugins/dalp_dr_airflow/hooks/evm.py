@@ -17,20 +17,39 @@ Request = tuple[str, Sequence[Any]]
 Envelope = dict[str, Any]
 BATCH_REQUESTS = 100
 TIMEOUT_SECONDS = 30.0
-RATE_LIMITED = frozenset({-32005, -32029, -32097, 429})  # what nodes and gateways say inside a batch when asked too fast
+RATE_LIMITED = frozenset(
+    {-32005, -32029, -32097, 429}
+)  # what nodes and gateways say inside a batch when asked too fast
 _TOO_LARGE = (400, 413)
 
 
 class EvmHook(BaseHook):
-    """Reads only: `eth_send*`, `personal_*`, `anvil_*` and everything else that is not a read is refused before it is sent."""
+    """Reads only: `eth_send*`, `personal_*`, `anvil_*` and everything else that is not a read is refused before it is
+    sent.
+    """
 
     conn_name_attr = "conn_id"
     default_conn_name = "dalp_rpc_primary"
     conn_type = "http"
     hook_name = "DALP EVM node (read only)"
-    READS = frozenset({"eth_chainId", "eth_blockNumber", "eth_getBlockByNumber", "eth_getBlockByHash", "eth_getLogs", "eth_call",
-                       "eth_getTransactionByHash", "eth_getTransactionReceipt", "eth_getTransactionCount", "eth_getCode",
-                       "eth_getBalance", "eth_syncing", "net_version", "web3_clientVersion"})
+    READS = frozenset(
+        {
+            "eth_chainId",
+            "eth_blockNumber",
+            "eth_getBlockByNumber",
+            "eth_getBlockByHash",
+            "eth_getLogs",
+            "eth_call",
+            "eth_getTransactionByHash",
+            "eth_getTransactionReceipt",
+            "eth_getTransactionCount",
+            "eth_getCode",
+            "eth_getBalance",
+            "eth_syncing",
+            "net_version",
+            "web3_clientVersion",
+        }
+    )
 
     def __init__(self, conn_id: str, retries: RetryPolicy | None = None) -> None:
         super().__init__()
@@ -40,15 +59,19 @@ class EvmHook(BaseHook):
     def batch(self, requests: Sequence[Request]) -> list[Envelope]:
         """One answer a request, in the order asked: `{"result": ...}` or `{"error": {"code"?, "message"}}`.
 
-        A node that does not answer, answers something else than JSON-RPC, or leaves an answer out, gives an error in its place;
-        a missing answer is never an empty one. Batches a node finds too large are halved, rate limits are waited out.
+        A node that does not answer, answers something else than JSON-RPC, or leaves an answer out, gives an error in
+        its place; a missing answer is never an empty one. Batches a node finds too large are halved, rate limits are
+        waited out.
         """
         for method, _ in requests:
             if method not in self.READS:
-                raise FactError(f"{method} was about to be sent to the chain, which is only ever read.", "This is a defect of the drill.")
+                raise FactError(
+                    f"{method} was about to be sent to the chain, which is only ever read.",
+                    "This is a defect of the drill.",
+                )
         found: list[Envelope] = []
         for start in range(0, len(requests), BATCH_REQUESTS):
-            found += self._answers(requests[start:start + BATCH_REQUESTS])
+            found += self._answers(requests[start : start + BATCH_REQUESTS])
         return found
 
     def _answers(self, requests: Sequence[Request]) -> list[Envelope]:
@@ -61,21 +84,34 @@ class EvmHook(BaseHook):
             return [{"error": {"message": str(error)}} for _ in requests]
 
     def _once(self, requests: Sequence[Request]) -> list[Envelope]:
-        body = [{"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
-                for number, (method, params) in enumerate(requests)]
+        body = [
+            {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
+            for number, (method, params) in enumerate(requests)
+        ]
         with translate("ask", self.name):
-            answer = self._session.post(self._url, data=json.dumps(body), timeout=TIMEOUT_SECONDS,
-                                        headers={"Content-Type": "application/json"}, allow_redirects=False)
+            answer = self._session.post(
+                self._url,
+                data=json.dumps(body),
+                timeout=TIMEOUT_SECONDS,
+                headers={"Content-Type": "application/json"},
+                allow_redirects=False,
+            )
         if answer.status_code != 200:
             raise call_error("ask", self.name, answer.status_code, answer.text, answer.headers.get("Retry-After"))
         try:
             found = answer.json()
         except ValueError:
-            raise CallError(f"{self.name} answered something that is not JSON.", "Look at what answers at this address.") from None
+            raise CallError(
+                f"{self.name} answered something that is not JSON.", "Look at what answers at this address."
+            ) from None
         envelopes = aligned(found, len(requests))
         if any(_code(envelope) in RATE_LIMITED for envelope in envelopes):
-            raise CallError(f"{self.name} limits the rate of questions: {_said(envelopes)}",
-                            "Ask for a higher limit or use another node.", status=429, transient=True)
+            raise CallError(
+                f"{self.name} limits the rate of questions: {_said(envelopes)}",
+                "Ask for a higher limit or use another node.",
+                status=429,
+                transient=True,
+            )
         return envelopes
 
     @property
@@ -103,7 +139,10 @@ def aligned(answer: Any, count: int) -> list[Envelope]:
     if not isinstance(answer, list):
         return [_error(f"a batch was answered with a {type(answer).__name__}") for _ in range(count)]
     by_id = {item.get("id"): item for item in answer if isinstance(item, dict)}
-    return [_envelope(by_id[number]) if number in by_id else _error("the node left this answer out") for number in range(count)]
+    return [
+        _envelope(by_id[number]) if number in by_id else _error("the node left this answer out")
+        for number in range(count)
+    ]
 
 
 def _envelope(item: dict[str, Any]) -> Envelope:

@@ -34,8 +34,8 @@ class HttpAnswer:
 class KubernetesApi:
     """Sends requests; no caching, no redirects, no default namespace and no default cluster.
 
-    A connection must say which cluster it means: one without settings is refused, since the client library would otherwise
-    fall back to whatever kubeconfig the worker happens to have.
+    A connection must say which cluster it means: one without settings is refused, since the client library would
+    otherwise fall back to whatever kubeconfig the worker happens to have.
     """
 
     def __init__(self, conn_id: str, retries: RetryPolicy | None = None) -> None:
@@ -51,15 +51,26 @@ class KubernetesApi:
         extra = KubernetesHook(conn_id=self.conn_id).conn_extras
         chosen = [name for name in ("in_cluster", "kube_config_path", "kube_config") if extra.get(name)]
         if len(chosen) != 1:
-            raise InputError(f"Connection {self.conn_id} must set exactly one of in_cluster, kube_config_path and kube_config; "
-                             f"it sets {', '.join(chosen) or 'none'}.", "Set it in the connection's extra.")
+            raise InputError(
+                f"Connection {self.conn_id} must set exactly one of in_cluster, kube_config_path and kube_config; "
+                f"it sets {', '.join(chosen) or 'none'}.",
+                "Set it in the connection's extra.",
+            )
         own = None if chosen == ["in_cluster"] else Configuration()
         with translate("read the settings of", f"connection {self.conn_id}"):
             return KubernetesHook(conn_id=self.conn_id, client_configuration=own).get_conn()
 
-    def request(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None,
-                content_type: str = "application/json", headers: Mapping[str, str] | None = None,
-                timeout_seconds: float = 30.0) -> HttpAnswer:
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float = 30.0,
+    ) -> HttpAnswer:
         """Send one request once and return the answer, whatever its status. NoAnswer when there is none."""
         sent: dict[str, str] = {"Accept": "application/json", "User-Agent": "dalp-recovery-drill", **(headers or {})}
         if body is not None:
@@ -71,15 +82,32 @@ class KubernetesApi:
             from urllib3 import Timeout
 
             answer = self.client.rest_client.pool_manager.request(
-                method, url, headers=sent, body=None if body is None else json.dumps(body), retries=False, redirect=False,
-                timeout=Timeout(connect=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds), read=timeout_seconds))
+                method,
+                url,
+                headers=sent,
+                body=None if body is None else json.dumps(body),
+                retries=False,
+                redirect=False,
+                timeout=Timeout(connect=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds), read=timeout_seconds),
+            )
         return HttpAnswer(answer.status, answer.data, time.monotonic() - started, dict(answer.headers))
 
-    def call(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None,
-             content_type: str = "application/json", timeout_seconds: float = 30.0) -> dict[str, Any]:
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+        timeout_seconds: float = 30.0,
+    ) -> dict[str, Any]:
         """Send, repeat what is transient, and return the decoded object. CallError on anything but 2xx."""
-        answer = self.retries.call(lambda: self._accepted(
-            method, path, query=query, body=body, content_type=content_type, timeout_seconds=timeout_seconds))
+        answer = self.retries.call(
+            lambda: self._accepted(
+                method, path, query=query, body=body, content_type=content_type, timeout_seconds=timeout_seconds
+            )
+        )
         with translate("decode", path):
             found = json.loads(answer.body or b"{}")
         if not isinstance(found, dict):

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from dalp_dr.errors import RefusedError
 from dalp_dr_airflow.hooks.kubernetes_paths import Place
 
-_IN_VELERO = {"restores.velero.io": "drill-", "configmaps": "drill-", "downloadrequests.velero.io": "drill-",
-              "serverstatusrequests.velero.io": "drill-"}
+_IN_VELERO = {
+    "restores.velero.io": "drill-",
+    "configmaps": "drill-",
+    "downloadrequests.velero.io": "drill-",
+    "serverstatusrequests.velero.io": "drill-",
+}
 
 
 @dataclass(frozen=True)
@@ -20,12 +24,15 @@ class WriteScope:
     lease_namespace: str = "dalp-dr"
 
     def permit(self, method: str, place: Place, name: str | None = None) -> None:
-        """RefusedError when `place` is not ours to write. `name`: of the object to be created, which the path does not have."""
+        """RefusedError when `place` is not ours to write. `name`: of the object to be created, which the path does
+        not have.
+        """
         if not self._allows(method, place, place.name or name):
             raise RefusedError(
                 f"{method} {place}{f' {name}' if name else ''} was about to be sent: that is outside of the sandbox.",
                 f"Only namespaces that begin with {self.namespace_prefix} are ever written, and drill-* objects in "
-                f"{self.velero_namespace}. Compare sandbox.namespace_prefix in the environment file with what the drill was asked to do.")
+                f"{self.velero_namespace}. Compare sandbox.namespace_prefix in the environment file with what was asked.",
+            )
 
     def inside(self, namespace: str | None) -> bool:
         """Whether this is one of the drill's sandbox namespaces."""

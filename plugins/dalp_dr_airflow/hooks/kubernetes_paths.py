@@ -16,15 +16,31 @@ CLUSTER_SCOPED = {
     "storage.k8s.io/v1": {"StorageClass": "storageclasses"},
     "rbac.authorization.k8s.io/v1": {"ClusterRole": "clusterroles", "ClusterRoleBinding": "clusterrolebindings"},
     "apiextensions.k8s.io/v1": {"CustomResourceDefinition": "customresourcedefinitions"},
-    "admissionregistration.k8s.io/v1": {"ValidatingAdmissionPolicy": "validatingadmissionpolicies",
-                                        "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings"},
+    "admissionregistration.k8s.io/v1": {
+        "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+        "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
+    },
 }
 NAMESPACED = {
-    "v1": {"Pod": "pods", "Service": "services", "Secret": "secrets", "ConfigMap": "configmaps", "Event": "events",
-           "ServiceAccount": "serviceaccounts", "PersistentVolumeClaim": "persistentvolumeclaims",
-           "ResourceQuota": "resourcequotas", "LimitRange": "limitranges", "Endpoints": "endpoints"},
-    "apps/v1": {"Deployment": "deployments", "StatefulSet": "statefulsets", "ReplicaSet": "replicasets",
-                "DaemonSet": "daemonsets", "ControllerRevision": "controllerrevisions"},
+    "v1": {
+        "Pod": "pods",
+        "Service": "services",
+        "Secret": "secrets",
+        "ConfigMap": "configmaps",
+        "Event": "events",
+        "ServiceAccount": "serviceaccounts",
+        "PersistentVolumeClaim": "persistentvolumeclaims",
+        "ResourceQuota": "resourcequotas",
+        "LimitRange": "limitranges",
+        "Endpoints": "endpoints",
+    },
+    "apps/v1": {
+        "Deployment": "deployments",
+        "StatefulSet": "statefulsets",
+        "ReplicaSet": "replicasets",
+        "DaemonSet": "daemonsets",
+        "ControllerRevision": "controllerrevisions",
+    },
     "batch/v1": {"Job": "jobs", "CronJob": "cronjobs"},
     "networking.k8s.io/v1": {"NetworkPolicy": "networkpolicies", "Ingress": "ingresses"},
     "policy/v1": {"PodDisruptionBudget": "poddisruptionbudgets"},
@@ -32,13 +48,25 @@ NAMESPACED = {
     "discovery.k8s.io/v1": {"EndpointSlice": "endpointslices"},
     "coordination.k8s.io/v1": {"Lease": "leases"},
     "rbac.authorization.k8s.io/v1": {"Role": "roles", "RoleBinding": "rolebindings"},
-    "velero.io/v1": {"Backup": "backups", "Restore": "restores", "Schedule": "schedules",
-                     "BackupStorageLocation": "backupstoragelocations", "BackupRepository": "backuprepositories",
-                     "PodVolumeBackup": "podvolumebackups", "PodVolumeRestore": "podvolumerestores",
-                     "DownloadRequest": "downloadrequests", "ServerStatusRequest": "serverstatusrequests",
-                     "DeleteBackupRequest": "deletebackuprequests"},
-    "postgresql.cnpg.io/v1": {"Cluster": "clusters", "Backup": "backups", "ScheduledBackup": "scheduledbackups",
-                              "Pooler": "poolers", "Database": "databases"},
+    "velero.io/v1": {
+        "Backup": "backups",
+        "Restore": "restores",
+        "Schedule": "schedules",
+        "BackupStorageLocation": "backupstoragelocations",
+        "BackupRepository": "backuprepositories",
+        "PodVolumeBackup": "podvolumebackups",
+        "PodVolumeRestore": "podvolumerestores",
+        "DownloadRequest": "downloadrequests",
+        "ServerStatusRequest": "serverstatusrequests",
+        "DeleteBackupRequest": "deletebackuprequests",
+    },
+    "postgresql.cnpg.io/v1": {
+        "Cluster": "clusters",
+        "Backup": "backups",
+        "ScheduledBackup": "scheduledbackups",
+        "Pooler": "poolers",
+        "Database": "databases",
+    },
     "barmancloud.cnpg.io/v1": {"ObjectStore": "objectstores"},
 }
 
@@ -58,11 +86,15 @@ def collection_of(manifest: Mapping[str, Any]) -> str:
         return collection(version, plural)
     if plural := NAMESPACED.get(version, {}).get(kind):
         if not namespace:
-            raise InputError(f"The manifest of {kind} {manifest.get('metadata', {}).get('name')} names no namespace.",
-                             "Name it: nothing is ever written to a default namespace.")
+            raise InputError(
+                f"The manifest of {kind} {manifest.get('metadata', {}).get('name')} names no namespace.",
+                "Name it: nothing is ever written to a default namespace.",
+            )
         return collection(version, plural, namespace)
-    raise InputError(f"The drill does not know where objects of kind {kind} in {version} live.",
-                     "Add the kind to hooks/kubernetes_paths.py.")
+    raise InputError(
+        f"The drill does not know where objects of kind {kind} in {version} live.",
+        "Add the kind to hooks/kubernetes_paths.py.",
+    )
 
 
 def path_of(manifest: Mapping[str, Any]) -> str:

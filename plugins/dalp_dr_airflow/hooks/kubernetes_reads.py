@@ -14,7 +14,9 @@ _LIST_ATTEMPTS = 3  # a list whose continue token expired (410) starts again
 
 
 class KubernetesReads:
-    """Objects as plain dicts. Every method raises CallError (Missing, Denied, NoAnswer) and never answers with a default."""
+    """Objects as plain dicts. Every method raises CallError (Missing, Denied, NoAnswer) and never answers with a
+    default.
+    """
 
     _api: KubernetesApi
 
@@ -36,10 +38,14 @@ class KubernetesReads:
         found: builtins.list[dict[str, Any]] = []
         token: str | None = None
         while True:
-            page = self._api.call("GET", path, query={**query, "limit": PAGE_OBJECTS, **({"continue": token} if token else {})})
+            page = self._api.call(
+                "GET", path, query={**query, "limit": PAGE_OBJECTS, **({"continue": token} if token else {})}
+            )
             kind = str(page.get("kind", "")).removesuffix("List")
             if not isinstance(page.get("items"), builtins.list):
-                raise CallError(f"The answer to list {path} has no items: it is a {page.get('kind')}.", "Look at the path.")
+                raise CallError(
+                    f"The answer to list {path} has no items: it is a {page.get('kind')}.", "Look at the path."
+                )
             found += [{"apiVersion": page.get("apiVersion"), "kind": kind, **item} for item in page["items"]]
             token = page.get("metadata", {}).get("continue")
             if not token:
@@ -53,45 +59,93 @@ class KubernetesReads:
         """Kubernetes version of the API server, e.g. `v1.36.3`."""
         return str(self._api.call("GET", "/version")["gitVersion"])
 
-    def can_i(self, verb: str, group: str, resource: str, namespace: str | None = None, name: str | None = None,
-              subresource: str | None = None) -> bool:
+    def can_i(
+        self,
+        verb: str,
+        group: str,
+        resource: str,
+        namespace: str | None = None,
+        name: str | None = None,
+        subresource: str | None = None,
+    ) -> bool:
         """Whether this connection's identity may do something. `group` is "" for the core group."""
         return bool(self.access_review(verb, group, resource, namespace, name, subresource)["allowed"])
 
-    def access_review(self, verb: str, group: str, resource: str, namespace: str | None = None, name: str | None = None,
-                      subresource: str | None = None) -> dict[str, Any]:
+    def access_review(
+        self,
+        verb: str,
+        group: str,
+        resource: str,
+        namespace: str | None = None,
+        name: str | None = None,
+        subresource: str | None = None,
+    ) -> dict[str, Any]:
         """Status of a SelfSubjectAccessReview: `{allowed, reason?, evaluationError?}`."""
-        asked = {"verb": verb, "group": group, "resource": resource, "namespace": namespace, "name": name, "subresource": subresource}
-        review = self._api.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body={
-            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": {key: value for key, value in asked.items() if value is not None}}})
+        asked = {
+            "verb": verb,
+            "group": group,
+            "resource": resource,
+            "namespace": namespace,
+            "name": name,
+            "subresource": subresource,
+        }
+        review = self._api.call(
+            "POST",
+            "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+            body={
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SelfSubjectAccessReview",
+                "spec": {"resourceAttributes": {key: value for key, value in asked.items() if value is not None}},
+            },
+        )
         return dict(review["status"])
 
     def who_am_i(self) -> dict[str, Any]:
         """`{username, uid, groups}` as the API server sees this connection (SelfSubjectReview)."""
-        review = self._api.call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body={
-            "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"})
+        review = self._api.call(
+            "POST",
+            "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+            body={"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"},
+        )
         user = review["status"]["userInfo"]
         return {"username": user["username"], "uid": user.get("uid"), "groups": user.get("groups", [])}
 
     def node_capacity(self) -> dict[str, Any]:
-        """`{nodes, pods}`: what nodes offer and what pods ask for, quantities as Kubernetes writes them ("500m", "2Gi").
+        """`{nodes, pods}`: what nodes offer and what pods ask for, quantities as Kubernetes writes them ("500m",
+        "2Gi").
 
-        nodes: name, allocatable, ready, unschedulable, taints, labels. pods: namespace, name, node, phase, requests (one dict per
-        container), init_requests (one dict per init container, with `restart_policy`), overhead, priority.
+        nodes: name, allocatable, ready, unschedulable, taints, labels. pods: namespace, name, node, phase, requests
+        (one dict per container), init_requests (one dict per init container, with `restart_policy`), overhead,
+        priority.
         """
-        nodes = [{"name": node["metadata"]["name"], "labels": node["metadata"].get("labels", {}),
-                  "allocatable": node["status"]["allocatable"],
-                  "ready": any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", [])),
-                  "unschedulable": bool(node["spec"].get("unschedulable")), "taints": node["spec"].get("taints", [])}
-                 for node in self.list("/api/v1/nodes")]
+        nodes = [
+            {
+                "name": node["metadata"]["name"],
+                "labels": node["metadata"].get("labels", {}),
+                "allocatable": node["status"]["allocatable"],
+                "ready": any(
+                    c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", [])
+                ),
+                "unschedulable": bool(node["spec"].get("unschedulable")),
+                "taints": node["spec"].get("taints", []),
+            }
+            for node in self.list("/api/v1/nodes")
+        ]
         return {"nodes": nodes, "pods": [_requests(pod) for pod in self.list("/api/v1/pods")]}
 
 
 def _requests(pod: Mapping[str, Any]) -> dict[str, Any]:
     spec = pod["spec"]
-    return {"namespace": pod["metadata"]["namespace"], "name": pod["metadata"]["name"], "node": spec.get("nodeName"),
-            "phase": pod.get("status", {}).get("phase"), "priority": spec.get("priority", 0), "overhead": spec.get("overhead", {}),
-            "requests": [c.get("resources", {}).get("requests", {}) for c in spec.get("containers", [])],
-            "init_requests": [{"restart_policy": c.get("restartPolicy"), **c.get("resources", {}).get("requests", {})}
-                              for c in spec.get("initContainers", [])]}
+    return {
+        "namespace": pod["metadata"]["namespace"],
+        "name": pod["metadata"]["name"],
+        "node": spec.get("nodeName"),
+        "phase": pod.get("status", {}).get("phase"),
+        "priority": spec.get("priority", 0),
+        "overhead": spec.get("overhead", {}),
+        "requests": [c.get("resources", {}).get("requests", {}) for c in spec.get("containers", [])],
+        "init_requests": [
+            {"restart_policy": c.get("restartPolicy"), **c.get("resources", {}).get("requests", {})}
+            for c in spec.get("initContainers", [])
+        ],
+    }

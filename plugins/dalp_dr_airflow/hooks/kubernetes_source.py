@@ -11,7 +11,9 @@ from dalp_dr_airflow.hooks.errors import RetryPolicy
 from dalp_dr_airflow.hooks.kubernetes_api import HttpAnswer, KubernetesApi
 from dalp_dr_airflow.hooks.kubernetes_reads import KubernetesReads
 
-_REVIEWS = frozenset({"/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "/apis/authentication.k8s.io/v1/selfsubjectreviews"})
+_REVIEWS = frozenset(
+    {"/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "/apis/authentication.k8s.io/v1/selfsubjectreviews"}
+)
 
 
 class ReadOnlyApi(KubernetesApi):
@@ -19,8 +21,10 @@ class ReadOnlyApi(KubernetesApi):
 
     def request(self, method: str, path: str, **how: Any) -> HttpAnswer:
         if method != "GET" and not (method == "POST" and path in _REVIEWS):
-            raise RefusedError(f"{method} {path} was about to be sent to production.",
-                               "Production is only ever read. This is a defect of the drill: report it.")
+            raise RefusedError(
+                f"{method} {path} was about to be sent to production.",
+                "Production is only ever read. This is a defect of the drill: report it.",
+            )
         return super().request(method, path, **how)
 
 

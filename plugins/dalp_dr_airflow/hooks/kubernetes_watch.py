@@ -40,15 +40,24 @@ class AsyncReads:
             query["continue"] = token
 
     async def log(self, namespace: str, pod: str, container: str, tail: int) -> str:
-        return await self._text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", {"container": container, "tailLines": tail})
+        return await self._text(
+            f"/api/v1/namespaces/{namespace}/pods/{pod}/log", {"container": container, "tailLines": tail}
+        )
 
     async def _text(self, path: str, query: dict[str, Any]) -> str:
         what = str(place_of(path))
         with translate("get", what):
             answer = await self._client.call_api(
-                path, "GET", query_params=list(query.items()), header_params={"Accept": "application/json, */*"},
-                auth_settings=["BearerToken"], response_types_map={}, _preload_content=False,
-                _return_http_data_only=True, _request_timeout=REQUEST_TIMEOUT_SECONDS)
+                path,
+                "GET",
+                query_params=list(query.items()),
+                header_params={"Accept": "application/json, */*"},
+                auth_settings=["BearerToken"],
+                response_types_map={},
+                _preload_content=False,
+                _return_http_data_only=True,
+                _request_timeout=REQUEST_TIMEOUT_SECONDS,
+            )
             body: bytes = await answer.read()
         if answer.status != 200:
             raise call_error("get", what, answer.status, explanation(body), answer.headers.get("Retry-After"))
@@ -57,11 +66,13 @@ class AsyncReads:
 
 @asynccontextmanager
 async def async_reads(conn_id: str) -> AsyncIterator[AsyncReads]:
-    """A client of a Kubernetes connection. The slow import of the client library happens in a thread, not in the loop."""
+    """A client of a Kubernetes connection. The client library's slow import happens in a thread, not in the loop."""
     hook = await asyncio.to_thread(_hook, conn_id)
     extra = await hook.get_conn_extras()
     if not any(extra.get(name) for name in ("in_cluster", "kube_config_path", "kube_config")):
-        raise InputError(f"Connection {conn_id} names no cluster.", "Set in_cluster, kube_config_path or kube_config in its extra.")
+        raise InputError(
+            f"Connection {conn_id} names no cluster.", "Set in_cluster, kube_config_path or kube_config in its extra."
+        )
     async with hook.get_conn() as client:
         yield AsyncReads(client)
 

@@ -24,14 +24,19 @@ class ObjectVersionHook(S3Access):
         """
         with translate("read the versioning of", s3_uri(bucket)):
             versioning = self.client.get_bucket_versioning(Bucket=bucket)
-        return {"versioning": _plain(versioning), "lifecycle": self._optional("get_bucket_lifecycle_configuration", bucket)}
+        return {
+            "versioning": _plain(versioning),
+            "lifecycle": self._optional("get_bucket_lifecycle_configuration", bucket),
+        }
 
     def object_lock(self, bucket: str) -> dict[str, Any] | None:
-        """The bucket's object lock configuration, None where it has none. Asks for a right of its own, which readers often lack."""
+        """The bucket's object lock configuration, None where it has none. Asks for a right of its own, which readers
+        often lack.
+        """
         return self._optional("get_object_lock_configuration", bucket)
 
     def read(self, bucket: str, key: str, version_id: str | None = None) -> tuple[str, int]:  # type: ignore[override]
-        """`(sha256, size in bytes)` of one version. Missing, Denied, or another CallError with S3's code in its text."""
+        """`(sha256, size in bytes)` of one version. CallError with S3's code in its text."""
         return self.digest(bucket, key, version_id)
 
     def _optional(self, operation: str, bucket: str) -> dict[str, Any] | None:

@@ -25,16 +25,29 @@ class CommandError(FactError):
         self.exit_code, self.stderr = exit_code, stderr
 
 
-def run_in_container(api: KubernetesApi, namespace: str, pod: str, container: str, command: Sequence[str],
-                     stdin: str | None, timeout_seconds: float) -> str:
+def run_in_container(
+    api: KubernetesApi,
+    namespace: str,
+    pod: str,
+    container: str,
+    command: Sequence[str],
+    stdin: str | None,
+    timeout_seconds: float,
+) -> str:
     """Standard output of the command. CommandError on another exit code than 0, NoAnswer when it did not end in time.
 
     Only opening the channel is repeated; a command that has begun never runs twice.
     """
     where = f"{namespace}/{pod} [{container}]"
     path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec"
-    query = [("container", container), ("stdout", "true"), ("stderr", "true"), ("tty", "false"),
-             ("stdin", "true" if stdin is not None else "false"), *(("command", word) for word in command)]
+    query = [
+        ("container", container),
+        ("stdout", "true"),
+        ("stderr", "true"),
+        ("tty", "false"),
+        ("stdin", "true" if stdin is not None else "false"),
+        *(("command", word) for word in command),
+    ]
     socket = api.retries.call(lambda: _open(api, path, query, where))
     try:
         received = _exchange(socket, stdin, timeout_seconds, f"{command[0]} in {where}")
@@ -43,7 +56,9 @@ def run_in_container(api: KubernetesApi, namespace: str, pod: str, container: st
     code = _exit_code(bytes(received[_ERROR]), where)
     if code != 0:
         said = redact(received[_STDERR].decode(errors="replace").strip())[-STDERR_SHOWN:]
-        raise CommandError(f"{command[0]} in {where} ended with exit code {code}: {said or 'it wrote nothing to stderr'}", code, said)
+        raise CommandError(
+            f"{command[0]} in {where} ended with exit code {code}: {said or 'it wrote nothing to stderr'}", code, said
+        )
     return received[_STDOUT].decode(errors="replace")
 
 
@@ -76,16 +91,24 @@ def _exchange(socket: Any, stdin: str | None, timeout_seconds: float, what: str)
 
 def _feed(socket: Any, data: bytes) -> None:
     for start in range(0, len(data), _STDIN_CHUNK_BYTES):
-        socket.send_binary(bytes([_STDIN]) + data[start:start + _STDIN_CHUNK_BYTES])
-    spoken = {name.lower(): value for name, value in (socket.getheaders() or {}).items()}.get("sec-websocket-protocol", "")
-    if spoken.startswith("v5"):  # older servers cannot close one channel: commands must end on their own, as psql does on \\q
+        socket.send_binary(bytes([_STDIN]) + data[start : start + _STDIN_CHUNK_BYTES])
+    spoken = {name.lower(): value for name, value in (socket.getheaders() or {}).items()}.get(
+        "sec-websocket-protocol", ""
+    )
+    if spoken.startswith(
+        "v5"
+    ):  # older servers cannot close one channel: commands must end on their own, as psql does on \\q
         socket.send_binary(bytes([_CLOSE, _STDIN]))
 
 
 def _exit_code(status: bytes, where: str) -> int | None:
     """Exit code of a Status object of the error channel; CallError when it tells of something else."""
     if not status:
-        raise NoAnswer(f"The exec channel to {where} was cut before the command ended.", "Look at the pod and its node.", transient=True)
+        raise NoAnswer(
+            f"The exec channel to {where} was cut before the command ended.",
+            "Look at the pod and its node.",
+            transient=True,
+        )
     found = json.loads(status)
     if found.get("status") == "Success":
         return 0

@@ -15,7 +15,9 @@ LONGEST_BODY_BYTES = 64 * 1024 * 1024
 
 
 def ready_pods(slices: Sequence[Mapping[str, Any]], port_name: str) -> list[tuple[str, int]]:
-    """`(pod, port)` of every ready endpoint of EndpointSlices; `port_name` is the Service port's name, "" when it has none."""
+    """`(pod, port)` of every ready endpoint of EndpointSlices; `port_name` is the Service port's name, "" when it has
+    none.
+    """
     found = []
     for one in slices:
         ports = [p["port"] for p in one.get("ports") or [] if (p.get("name") or "") == port_name]
@@ -26,9 +28,19 @@ def ready_pods(slices: Sequence[Mapping[str, Any]], port_name: str) -> list[tupl
     return sorted(found)
 
 
-def ask_pod(api: KubernetesApi, namespace: str, pod: str, port: int, method: str, path: str, headers: Mapping[str, str],
-            timeout_seconds: float) -> HttpAnswer:
-    """The pod's answer, whatever its status. NoAnswer when nobody listens, the pod falls silent or the forward is refused."""
+def ask_pod(
+    api: KubernetesApi,
+    namespace: str,
+    pod: str,
+    port: int,
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    timeout_seconds: float,
+) -> HttpAnswer:
+    """The pod's answer, whatever its status. NoAnswer when nobody listens, the pod falls silent or the forward is
+    refused.
+    """
     what = f"{method} {namespace}/{pod}:{port}{path}"
     started = time.monotonic()
     with translate("ask", what):
@@ -37,7 +49,9 @@ def ask_pod(api: KubernetesApi, namespace: str, pod: str, port: int, method: str
             connection = http.client.HTTPConnection(pod, port, timeout=timeout_seconds)
             connection.sock = forward.socket(port)
             connection.sock.settimeout(timeout_seconds)
-            connection.request(method, f"/{path.lstrip('/')}", headers={"Host": f"{pod}:{port}", "Connection": "close", **headers})
+            connection.request(
+                method, f"/{path.lstrip('/')}", headers={"Host": f"{pod}:{port}", "Connection": "close", **headers}
+            )
             answer = connection.getresponse()
             body = answer.read(LONGEST_BODY_BYTES)
             return HttpAnswer(answer.status, body, time.monotonic() - started, dict(answer.getheaders()))

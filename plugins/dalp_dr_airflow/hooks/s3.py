@@ -1,4 +1,4 @@
-"""S3 with the credentials of an Airflow connection: bounded waits, plain answers, errors that name the missing right."""
+"""S3 with the credentials of an Airflow connection: bounded waits, errors that name the missing right."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ CHUNK_BYTES = 1 << 20
 class S3Access(BaseHook):
     """A boto3 client made by Airflow's S3Hook, and the few reads all S3 hooks share.
 
-    botocore itself repeats 429, 503 and cut connections, at most ATTEMPTS times. A connection that does not exist is refused:
-    S3Hook would go on with whatever credentials the worker happens to have.
+    botocore itself repeats 429, 503 and cut connections, at most ATTEMPTS times. A connection that does not exist is
+    refused: S3Hook would go on with whatever credentials the worker happens to have.
     """
 
     conn_name_attr = "conn_id"
@@ -43,11 +43,17 @@ class S3Access(BaseHook):
         try:
             self.get_connection(self.conn_id)
         except AirflowNotFoundException:
-            raise InputError(f"There is no connection {self.conn_id}.",
-                             "Create it, or correct `connections` in the environment file.") from None
-        ours = Config(connect_timeout=CONNECT_TIMEOUT_SECONDS, read_timeout=READ_TIMEOUT_SECONDS,
-                      retries={"mode": "standard", "max_attempts": ATTEMPTS},
-                      request_checksum_calculation="when_required", response_checksum_validation="when_required")
+            raise InputError(
+                f"There is no connection {self.conn_id}.",
+                "Create it, or correct `connections` in the environment file.",
+            ) from None
+        ours = Config(
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=READ_TIMEOUT_SECONDS,
+            retries={"mode": "standard", "max_attempts": ATTEMPTS},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
         theirs = S3Hook(aws_conn_id=self.conn_id).conn_config.botocore_config
         with translate("open", f"connection {self.conn_id}"):
             return S3Hook(aws_conn_id=self.conn_id, config=theirs.merge(ours) if theirs else ours).get_conn()
@@ -66,7 +72,11 @@ class S3Access(BaseHook):
                 sha256.update(chunk)
                 size += len(chunk)
         if size != answer["ContentLength"]:
-            raise CallError(f"{s3_uri(bucket, key)} ended after {size} of {answer['ContentLength']} bytes.", "Try again.", transient=True)
+            raise CallError(
+                f"{s3_uri(bucket, key)} ended after {size} of {answer['ContentLength']} bytes.",
+                "Try again.",
+                transient=True,
+            )
         return sha256.hexdigest(), size
 
     def keys(self, bucket: str, prefix: str) -> Iterator[str]:
@@ -78,27 +88,36 @@ class S3Access(BaseHook):
     def versions(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
         """Every version and delete marker below a prefix, page by page, newest first within a key.
 
-        `{key, version_id, last_modified, size_bytes, etag, is_latest, is_delete_marker}`; last_modified is UTC, RFC 3339, whole
-        seconds of the store's clock; version_id is None in a bucket that never had versioning.
+        `{key, version_id, last_modified, size_bytes, etag, is_latest, is_delete_marker}`; last_modified is UTC, RFC
+        3339, whole seconds of the store's clock; version_id is None in a bucket that never had versioning.
         """
         with translate("list versions of", s3_uri(bucket, prefix)):
             for page in self.client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-                rows = [*(_row(v, False) for v in page.get("Versions", [])), *(_row(m, True) for m in page.get("DeleteMarkers", []))]
+                rows = [
+                    *(_row(v, False) for v in page.get("Versions", [])),
+                    *(_row(m, True) for m in page.get("DeleteMarkers", [])),
+                ]
                 yield from sorted(rows, key=lambda row: row["key"])
 
 
 def write_attempt(conn_id: str, bucket: str, prefix: str = "") -> StoreAnswer:
     """What the store says to a write with this key; status 403 is a denial, None no answer.
 
-    The write is a part of a multipart upload that does not exist: S3 asks for the same permission (s3:PutObject) as for an object,
-    and no store can keep a part of nothing, whatever it thinks of conditional headers. A key that may write is answered 404.
+    The write is a part of a multipart upload that does not exist: S3 asks for the same permission (s3:PutObject) as
+    for an object, and no store can keep a part of nothing, whatever it thinks of conditional headers. A key that may
+    write is answered 404.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     access, status, code = S3Access(conn_id), 200, ""
     try:
-        access.client.upload_part(Bucket=bucket, Key=f"{prefix.strip('/')}/dalp-dr-write-attempt".lstrip("/"), PartNumber=1,
-                                  UploadId=uuid.uuid4().hex, Body=b"")
+        access.client.upload_part(
+            Bucket=bucket,
+            Key=f"{prefix.strip('/')}/dalp-dr-write-attempt".lstrip("/"),
+            PartNumber=1,
+            UploadId=uuid.uuid4().hex,
+            Body=b"",
+        )
     except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         code = str(error.response.get("Error", {}).get("Code", ""))
@@ -116,6 +135,12 @@ def _version(version_id: str | None) -> dict[str, str]:
 
 
 def _row(item: dict[str, Any], is_delete_marker: bool) -> dict[str, Any]:
-    return {"key": item["Key"], "version_id": item.get("VersionId"), "last_modified": item["LastModified"].isoformat(),
-            "size_bytes": item.get("Size", 0), "etag": item.get("ETag", "").strip('"'), "is_latest": bool(item.get("IsLatest")),
-            "is_delete_marker": is_delete_marker}
+    return {
+        "key": item["Key"],
+        "version_id": item.get("VersionId"),
+        "last_modified": item["LastModified"].isoformat(),
+        "size_bytes": item.get("Size", 0),
+        "etag": item.get("ETag", "").strip('"'),
+        "is_latest": bool(item.get("IsLatest")),
+        "is_delete_marker": is_delete_marker,
+    }

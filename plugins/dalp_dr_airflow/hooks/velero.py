@@ -14,17 +14,21 @@ from dalp_dr_airflow.hooks.kubernetes_paths import collection, segment
 from dalp_dr_airflow.hooks.kubernetes_sandbox import SandboxKubernetesHook
 from dalp_dr_airflow.hooks.kubernetes_source import SourceKubernetesHook
 
-FINISHED_TRANSFERS = frozenset({"Completed", "Failed", "Canceled"})  # of a PodVolumeRestore; an absent phase is unfinished
+FINISHED_TRANSFERS = frozenset(
+    {"Completed", "Failed", "Canceled"}
+)  # of a PodVolumeRestore; an absent phase is unfinished
 
 
 class VeleroHook(BaseHook):
     """Backups are read where production keeps them, restores are made where the sandbox is.
 
-    `source` is None when production is gone: then Backups are read from the sandbox cluster, into which Velero syncs them from
-    the bucket, and schedules cannot be read at all.
+    `source` is None when production is gone: then Backups are read from the sandbox cluster, into which Velero syncs
+    them from the bucket, and schedules cannot be read at all.
     """
 
-    def __init__(self, source: SourceKubernetesHook | None, sandbox: SandboxKubernetesHook, namespace: str = "velero") -> None:
+    def __init__(
+        self, source: SourceKubernetesHook | None, sandbox: SandboxKubernetesHook, namespace: str = "velero"
+    ) -> None:
         super().__init__()
         self._source, self._sandbox, self.namespace = source, sandbox, segment(namespace)
 
@@ -42,7 +46,9 @@ class VeleroHook(BaseHook):
     def schedules(self) -> list[dict[str, Any]]:
         """Schedule objects of production. Missing when production is gone."""
         if self._source is None:
-            raise Missing("The schedules cannot be read: production's cluster is gone.", "This is expected in the annual test.")
+            raise Missing(
+                "The schedules cannot be read: production's cluster is gone.", "This is expected in the annual test."
+            )
         return self._source.list(self._path("schedules"))
 
     def backup_location(self, name: str) -> dict[str, Any]:
@@ -53,10 +59,14 @@ class VeleroHook(BaseHook):
         return self._reader.list(self._path("podvolumebackups"), f"velero.io/backup-name={label_value(backup)}")
 
     def create_restore(self, manifest: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-        """`(restore, created)`. A name that exists is adopted, never made twice. A manifest with a status is refused: Velero would
-        take it for its own."""
+        """`(restore, created)`. A name that exists is adopted, never made twice. A manifest with a status is refused:
+        Velero would take it for its own.
+        """
         if "status" in manifest or manifest.get("kind") != "Restore":
-            raise InputError("A Restore is created from a manifest of kind Restore without a status.", "This is a defect of the drill.")
+            raise InputError(
+                "A Restore is created from a manifest of kind Restore without a status.",
+                "This is a defect of the drill.",
+            )
         return self._sandbox.create(manifest)
 
     def restore(self, name: str) -> dict[str, Any]:
@@ -67,22 +77,31 @@ class VeleroHook(BaseHook):
         return self._sandbox.list(self._path("restores"))
 
     def pod_volume_restores(self, restore_name: str) -> list[dict[str, Any]]:
-        return self._sandbox.list(self._path("podvolumerestores"), f"velero.io/restore-name={label_value(restore_name)}")
+        return self._sandbox.list(
+            self._path("podvolumerestores"), f"velero.io/restore-name={label_value(restore_name)}"
+        )
 
     def cancel(self, restore_name: str) -> list[str]:
         """Cancel the unfinished PodVolumeRestores of a Restore, which ends it; their names."""
-        unfinished = [p["metadata"]["name"] for p in self.pod_volume_restores(restore_name)
-                      if p.get("status", {}).get("phase") not in FINISHED_TRANSFERS]
+        unfinished = [
+            p["metadata"]["name"]
+            for p in self.pod_volume_restores(restore_name)
+            if p.get("status", {}).get("phase") not in FINISHED_TRANSFERS
+        ]
         for name in unfinished:
             self._sandbox.patch(self._path("podvolumerestores", name), {"spec": {"cancel": True}})
         return unfinished
 
     def delete_restore(self, name: str, uid: str) -> bool:
-        """Delete a finished Restore; Velero then removes its files from the bucket too, so keep them first. False: gone already."""
+        """Delete a finished Restore; Velero then removes its files from the bucket too, so keep them first. False:
+        gone already.
+        """
         return self._sandbox.delete(self._path("restores", name), uid)
 
     def server_version(self) -> str:
-        """Version of the Velero that restores, from the image of its Deployment `velero`: the tag, or the whole reference."""
+        """Version of the Velero that restores, from the image of its Deployment `velero`: the tag, or the whole
+        reference.
+        """
         deployment = self._sandbox.get(f"{collection('apps/v1', 'deployments', self.namespace)}/velero")
         image = str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
         return image.rpartition("@")[2] if "@" in image else image.rpartition("/")[2].partition(":")[2] or image

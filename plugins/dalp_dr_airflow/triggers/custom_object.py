@@ -19,13 +19,22 @@ from dalp_dr_airflow.hooks.kubernetes_watch import AsyncReads, async_reads
 class CustomObjectTrigger(BaseTrigger):
     """Polls until the object is done, has failed, is gone, or the deadline has passed.
 
-    The event: `{status: done|failed|gone|error|timeout, name, namespace, message, summary}`. The deadline is a moment and not
-    a duration, so that a restarted triggerer does not begin to count again. An API server that answers 429 or 5xx, or not at
-    all, is asked again until the deadline. Nothing is deleted when the trigger is killed: a rerun finds the object again.
+    The event: `{status: done|failed|gone|error|timeout, name, namespace, message, summary}`. The deadline is a moment
+    and not a duration, so that a restarted triggerer does not begin to count again. An API server that answers 429 or
+    5xx, or not at all, is asked again until the deadline. Nothing is deleted when the trigger is killed: a rerun
+    finds the object again.
     """
 
-    def __init__(self, *, conn_id: str, namespace: str, name: str, timeout_seconds: float | None = None, deadline: str | None = None,
-                 poll_seconds: float = 5.0) -> None:
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        namespace: str,
+        name: str,
+        timeout_seconds: float | None = None,
+        deadline: str | None = None,
+        poll_seconds: float = 5.0,
+    ) -> None:
         super().__init__()
         if deadline is None and timeout_seconds is None:
             raise ValueError("a wait needs a deadline: give timeout_seconds or deadline")
@@ -34,8 +43,12 @@ class CustomObjectTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return f"{type(self).__module__}.{type(self).__qualname__}", {
-            "conn_id": self.conn_id, "namespace": self.namespace, "name": self.name, "deadline": self.deadline,
-            "poll_seconds": self.poll_seconds}
+            "conn_id": self.conn_id,
+            "namespace": self.namespace,
+            "name": self.name,
+            "deadline": self.deadline,
+            "poll_seconds": self.poll_seconds,
+        }
 
     @abstractmethod
     async def look(self, reads: AsyncReads) -> Status:
@@ -54,8 +67,16 @@ class CustomObjectTrigger(BaseTrigger):
         except DrillError as error:
             ended = ("error", error.diagnostics(), {})
         status, message, summary = ended
-        yield TriggerEvent({"status": status, "name": self.name, "namespace": self.namespace, "message": message,
-                            "summary": summary, **self.extras()})
+        yield TriggerEvent(
+            {
+                "status": status,
+                "name": self.name,
+                "namespace": self.namespace,
+                "message": message,
+                "summary": summary,
+                **self.extras(),
+            }
+        )
 
     async def _wait(self, reads: AsyncReads) -> tuple[str, str, dict[str, Any]]:
         """`(status, message, summary)` of the end of the wait."""

@@ -1,4 +1,6 @@
-"""Waits for a CloudNativePG recovery, and keeps its logs, which the operator deletes with the job as soon as it succeeds."""
+"""Waits for a CloudNativePG recovery, and keeps its logs, which the operator deletes with the job as soon as it
+succeeds.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ LONGEST_LOG_CHARACTERS = 120_000
 class RecoveryTrigger(CustomObjectTrigger):
     """Done when the cluster is healthy, failed as soon as a recovery pod failed.
 
-    The event also carries `pods` (names of the failed recovery pods) and `logs` ({container: last lines, redacted} of the newest
-    recovery pod seen, empty when none was seen).
+    The event also carries `pods` (names of the failed recovery pods) and `logs` ({container: last lines, redacted} of
+    the newest recovery pod seen, empty when none was seen).
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -30,8 +32,10 @@ class RecoveryTrigger(CustomObjectTrigger):
 
     async def look(self, reads: AsyncReads) -> Status:
         pods = await reads.list(collection("v1", "pods", self.namespace), f"cnpg.io/cluster={self.name}")
-        jobs = sorted((p for p in pods if p["metadata"].get("labels", {}).get("cnpg.io/jobRole")),
-                      key=lambda p: str(p["metadata"].get("creationTimestamp")))
+        jobs = sorted(
+            (p for p in pods if p["metadata"].get("labels", {}).get("cnpg.io/jobRole")),
+            key=lambda p: str(p["metadata"].get("creationTimestamp")),
+        )
         self.failed_pods = [p["metadata"]["name"] for p in jobs if p.get("status", {}).get("phase") == "Failed"]
         if jobs:
             first_failed = [p for p in jobs if p["metadata"]["name"] in self.failed_pods]

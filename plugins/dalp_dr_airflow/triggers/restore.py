@@ -15,6 +15,8 @@ class RestoreTrigger(CustomObjectTrigger):
 
     async def look(self, reads: AsyncReads) -> Status:
         restore = await reads.get(f"{collection('velero.io/v1', 'restores', self.namespace)}/{self.name}")
-        volumes = await reads.list(collection("velero.io/v1", "podvolumerestores", self.namespace),
-                                   f"velero.io/restore-name={label_value(self.name)}")
+        volumes = await reads.list(
+            collection("velero.io/v1", "podvolumerestores", self.namespace),
+            f"velero.io/restore-name={label_value(self.name)}",
+        )
         return restore_status(restore, volumes)

@@ -27,7 +27,9 @@ class FakeHttp:
     """`answer(...)` scripts one path; the last answer of a path is repeated. What was asked is in `asked`."""
 
     asked: list[Asked] = field(default_factory=list)
-    script: dict[tuple[str, str], deque[tuple[int, dict[str, str], bytes]]] = field(default_factory=lambda: defaultdict(deque))
+    script: dict[tuple[str, str], deque[tuple[int, dict[str, str], bytes]]] = field(
+        default_factory=lambda: defaultdict(deque)
+    )
 
     def __enter__(self) -> FakeHttp:
         fake = self
@@ -63,17 +65,31 @@ class FakeHttp:
 
     def refuse(self, method: str, path: str, status: int, message: str, **headers: str) -> None:
         """Answer with a Status object, as the API server does."""
-        self.answer(method, path, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": status},
-                    status, **headers)
+        self.answer(
+            method,
+            path,
+            {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": status},
+            status,
+            **headers,
+        )
 
     def serve(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
         length = int(handler.headers.get("Content-Length") or 0)
         body = handler.rfile.read(length)
-        self.asked.append(Asked(handler.command, parts.path, {k: v[0] for k, v in parse_qs(parts.query).items()},
-                                dict(handler.headers.items()), json.loads(body) if body else None))
+        self.asked.append(
+            Asked(
+                handler.command,
+                parts.path,
+                {k: v[0] for k, v in parse_qs(parts.query).items()},
+                dict(handler.headers.items()),
+                json.loads(body) if body else None,
+            )
+        )
         answers = self.script.get((handler.command, parts.path))
-        status, headers, data = (404, {}, b"{}") if not answers else answers.popleft() if len(answers) > 1 else answers[0]
+        status, headers, data = (
+            (404, {}, b"{}") if not answers else answers.popleft() if len(answers) > 1 else answers[0]
+        )
         handler.send_response(status)
         for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers}.items():
             handler.send_header(name, value)
@@ -81,6 +97,12 @@ class FakeHttp:
         handler.wfile.write(data)
 
     def as_kubernetes_connection(self) -> str:
-        config = {"apiVersion": "v1", "kind": "Config", "current-context": "c", "clusters": [{"name": "k", "cluster": {"server": self.url}}],
-                  "users": [{"name": "u", "user": {"token": "a-token"}}], "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}]}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "c",
+            "clusters": [{"name": "k", "cluster": {"server": self.url}}],
+            "users": [{"name": "u", "user": {"token": "a-token"}}],
+            "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+        }
         return json.dumps({"conn_type": "kubernetes", "extra": {"kube_config": json.dumps(config)}})

@@ -14,7 +14,10 @@ from botocore.response import StreamingBody
 
 
 def client_error(status: int, code: str, operation: str = "GetObject") -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {}}}, operation)
+    return ClientError(
+        {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {}}},
+        operation,
+    )
 
 
 @dataclass
@@ -72,7 +75,7 @@ class FakeS3:
                 fake._check(operation)
                 keys = [k for k in sorted(fake.objects) if k.startswith(Prefix)]
                 for start in range(0, max(len(keys), 1), fake.page):
-                    yield fake.listed(operation, keys[start:start + fake.page])
+                    yield fake.listed(operation, keys[start : start + fake.page])
 
         return Pages()
 
@@ -80,6 +83,21 @@ class FakeS3:
         if operation == "list_objects_v2":
             return {"Contents": [{"Key": k} for k in keys]} if keys else {}
         at = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
-        return {"Versions": [{"Key": k, "VersionId": f"v-{k}", "LastModified": at, "Size": len(self.objects[k]), "IsLatest": False,
-                              "ETag": f'"{hashlib.md5(self.objects[k], usedforsecurity=False).hexdigest()}"'} for k in keys],
-                "DeleteMarkers": [{"Key": k, "VersionId": f"m-{k}", "LastModified": at, "IsLatest": True} for k in keys if k.endswith(".gone")]}
+        return {
+            "Versions": [
+                {
+                    "Key": k,
+                    "VersionId": f"v-{k}",
+                    "LastModified": at,
+                    "Size": len(self.objects[k]),
+                    "IsLatest": False,
+                    "ETag": f'"{hashlib.md5(self.objects[k], usedforsecurity=False).hexdigest()}"',
+                }
+                for k in keys
+            ],
+            "DeleteMarkers": [
+                {"Key": k, "VersionId": f"m-{k}", "LastModified": at, "IsLatest": True}
+                for k in keys
+                if k.endswith(".gone")
+            ],
+        }

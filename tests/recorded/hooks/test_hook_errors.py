@@ -7,37 +7,54 @@ from email.utils import format_datetime
 
 import pytest
 import urllib3
-from dalp_dr_airflow.hooks import errors
-from dalp_dr_airflow.hooks.errors import CallError, Conflict, Denied, Missing, NoAnswer, RetryPolicy
 from fake_s3 import client_error
 
 from dalp_dr.errors import FactError, RefusedError
+from dalp_dr_airflow.hooks import errors
+from dalp_dr_airflow.hooks.errors import CallError, Conflict, Denied, Missing, NoAnswer, RetryPolicy
 
 
-@pytest.mark.parametrize(("text", "gone"), [
-    ("https://user:hunter22@git.example/x", "hunter22"),
-    ("Authorization: Bearer abc.def-123", "abc.def-123"),
-    ('{"password": "hunter22"}', "hunter22"),
-    ("AWS_SECRET_ACCESS_KEY=hunter22/x", "hunter22"),
-    ("x-api-key: hunter22", "hunter22"),
-    ("?X-Amz-Signature=deadbeef&x=1", "deadbeef"),
-    ("a -----BEGIN PRIVATE KEY-----\nMC4CAQ\n-----END PRIVATE KEY----- b", "MC4CAQ"),
-    ("Max retries exceeded with url: /v3/hunter22", "hunter22"),
-    ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl", "c2lnbmF0dXJl"),
-])
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("https://user:hunter22@git.example/x", "hunter22"),
+        ("Authorization: Bearer abc.def-123", "abc.def-123"),
+        ('{"password": "hunter22"}', "hunter22"),
+        ("AWS_SECRET_ACCESS_KEY=hunter22/x", "hunter22"),
+        ("x-api-key: hunter22", "hunter22"),
+        ("?X-Amz-Signature=deadbeef&x=1", "deadbeef"),
+        ("a -----BEGIN PRIVATE KEY-----\nMC4CAQ\n-----END PRIVATE KEY----- b", "MC4CAQ"),
+        ("Max retries exceeded with url: /v3/hunter22", "hunter22"),
+        ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl", "c2lnbmF0dXJl"),
+    ],
+)
 def test_secrets_never_leave(text: str, gone: str) -> None:
     assert gone in text
     assert gone not in errors.redact(text)
 
 
 def test_ordinary_text_is_left_alone() -> None:
-    assert errors.redact('pods "dalp-pg-1" not found in namespace dalp') == 'pods "dalp-pg-1" not found in namespace dalp'
+    assert (
+        errors.redact('pods "dalp-pg-1" not found in namespace dalp') == 'pods "dalp-pg-1" not found in namespace dalp'
+    )
 
 
-@pytest.mark.parametrize(("status", "kind", "transient"), [
-    (401, Denied, False), (403, Denied, False), (404, Missing, False), (410, Missing, False), (409, Conflict, False),
-    (412, Conflict, False), (400, CallError, False), (429, CallError, True), (500, CallError, True), (503, CallError, True),
-    (None, NoAnswer, True)])
+@pytest.mark.parametrize(
+    ("status", "kind", "transient"),
+    [
+        (401, Denied, False),
+        (403, Denied, False),
+        (404, Missing, False),
+        (410, Missing, False),
+        (409, Conflict, False),
+        (412, Conflict, False),
+        (400, CallError, False),
+        (429, CallError, True),
+        (500, CallError, True),
+        (503, CallError, True),
+        (None, NoAnswer, True),
+    ],
+)
 def test_status_decides_the_kind(status: int | None, kind: type[CallError], transient: bool) -> None:
     error = errors.call_error("list", "pods in dalp", status, "because")
     assert type(error) is kind
@@ -51,10 +68,16 @@ def test_a_denial_names_the_missing_right() -> None:
     assert "list pods in dalp" in errors.call_error("list", "pods in dalp", 403, "forbidden").next_step
 
 
-@pytest.mark.parametrize(("error", "kind"), [
-    (client_error(403, "AccessDenied"), Denied), (client_error(404, "NoSuchKey"), Missing),
-    (urllib3.exceptions.ReadTimeoutError(urllib3.HTTPConnectionPool("h"), "/", "late"), NoAnswer),
-    (ConnectionResetError("reset"), NoAnswer), (TimeoutError("late"), NoAnswer)])
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (client_error(403, "AccessDenied"), Denied),
+        (client_error(404, "NoSuchKey"), Missing),
+        (urllib3.exceptions.ReadTimeoutError(urllib3.HTTPConnectionPool("h"), "/", "late"), NoAnswer),
+        (ConnectionResetError("reset"), NoAnswer),
+        (TimeoutError("late"), NoAnswer),
+    ],
+)
 def test_client_errors_are_translated(error: Exception, kind: type[CallError]) -> None:
     with pytest.raises(kind), errors.translate("read", "x"):
         raise error

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from conftest import KUBERNETES
-from dalp_dr_airflow.hooks.errors import Conflict, Denied, Missing, NoAnswer, RetryPolicy
-from dalp_dr_airflow.hooks.kubernetes_sandbox import SandboxKubernetesHook
-from dalp_dr_airflow.hooks.kubernetes_source import SourceKubernetesHook
 from fake_http import FakeHttp
 
 from dalp_dr.errors import InputError, RefusedError
+from dalp_dr_airflow.hooks.errors import Conflict, Denied, Missing, NoAnswer, RetryPolicy
+from dalp_dr_airflow.hooks.kubernetes_sandbox import SandboxKubernetesHook
+from dalp_dr_airflow.hooks.kubernetes_source import SourceKubernetesHook
 
 PODS = "/api/v1/namespaces/dalp/pods"
 BOX = "/api/v1/namespaces/dalp-drill-1-app"
@@ -30,7 +30,12 @@ def sandbox() -> SandboxKubernetesHook:
 
 
 def page(*names: str, token: str = "") -> dict[str, Any]:
-    return {"kind": "PodList", "apiVersion": "v1", "metadata": {"continue": token}, "items": [{"metadata": {"name": n}} for n in names]}
+    return {
+        "kind": "PodList",
+        "apiVersion": "v1",
+        "metadata": {"continue": token},
+        "items": [{"metadata": {"name": n}} for n in names],
+    }
 
 
 def names(found: list[dict[str, Any]]) -> list[str]:
@@ -86,9 +91,18 @@ def test_a_dead_server_is_no_answer(kubernetes: FakeHttp) -> None:
 def test_who_and_may_i(kubernetes: FakeHttp) -> None:
     reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
     kubernetes.answer("POST", reviews, {"status": {"allowed": False, "reason": "no"}})
-    kubernetes.answer("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {"status": {"userInfo": {"username": "u", "groups": ["g"]}}})
+    kubernetes.answer(
+        "POST",
+        "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+        {"status": {"userInfo": {"username": "u", "groups": ["g"]}}},
+    )
     assert source().can_i("create", "", "secrets", "dalp") is False
-    assert kubernetes.asked[0].body["spec"]["resourceAttributes"] == {"verb": "create", "group": "", "resource": "secrets", "namespace": "dalp"}
+    assert kubernetes.asked[0].body["spec"]["resourceAttributes"] == {
+        "verb": "create",
+        "group": "",
+        "resource": "secrets",
+        "namespace": "dalp",
+    }
     assert source().who_am_i() == {"username": "u", "uid": None, "groups": ["g"]}
 
 
@@ -135,9 +149,16 @@ def test_create_adopts_what_exists(kubernetes: FakeHttp) -> None:
 
 def test_writes_outside_are_refused_before_they_are_sent(kubernetes: FakeHttp) -> None:
     hook = sandbox()
-    attempts = [lambda: hook.apply(FOREIGN), lambda: hook.create(FOREIGN), lambda: hook.replace(FOREIGN), lambda: hook.patch(f"{PODS}/p", {}),
-                lambda: hook.delete(f"{PODS}/p", "uid"), lambda: hook.scale("deployment", "dalp", "dapi", 0),
-                lambda: hook.exec("dalp", "p", "c", ["true"]), lambda: hook.service_request("dalp", "dapi", 3000, "/")]
+    attempts = [
+        lambda: hook.apply(FOREIGN),
+        lambda: hook.create(FOREIGN),
+        lambda: hook.replace(FOREIGN),
+        lambda: hook.patch(f"{PODS}/p", {}),
+        lambda: hook.delete(f"{PODS}/p", "uid"),
+        lambda: hook.scale("deployment", "dalp", "dapi", 0),
+        lambda: hook.exec("dalp", "p", "c", ["true"]),
+        lambda: hook.service_request("dalp", "dapi", 3000, "/"),
+    ]
     for attempt in attempts:
         with pytest.raises(RefusedError):
             attempt()
@@ -152,7 +173,9 @@ def test_a_dry_run_may_point_anywhere_and_says_it_is_one(kubernetes: FakeHttp) -
 
 def test_delete_only_this_very_object(kubernetes: FakeHttp) -> None:
     kubernetes.answer("DELETE", f"{BOX}/pods/p", {})
-    kubernetes.refuse("DELETE", f"{BOX}/pods/p", 409, "Precondition failed: UID in precondition: old, UID in object meta: new")
+    kubernetes.refuse(
+        "DELETE", f"{BOX}/pods/p", 409, "Precondition failed: UID in precondition: old, UID in object meta: new"
+    )
     kubernetes.refuse("DELETE", f"{BOX}/pods/p", 404, "not found")
     hook = sandbox()
     assert hook.delete(f"{BOX}/pods/p", "old", foreground=True, grace_seconds=0) is True
@@ -172,9 +195,16 @@ def test_wait_ends_with_the_object_or_says_what_did_not_happen(kubernetes: FakeH
 
 def test_a_service_without_ready_pod_answers_503(kubernetes: FakeHttp) -> None:
     kubernetes.answer("GET", f"{BOX}/services/dapi", {"spec": {"ports": [{"port": 3000, "name": "http"}]}})
-    endpoint = {"conditions": {"ready": False}, "targetRef": {"kind": "Pod", "name": "dapi-1"}, "addresses": ["10.0.0.1"]}
-    kubernetes.answer("GET", "/apis/discovery.k8s.io/v1/namespaces/dalp-drill-1-app/endpointslices",
-                      {"kind": "EndpointSliceList", "items": [{"ports": [{"name": "http", "port": 8080}], "endpoints": [endpoint]}]})
+    endpoint = {
+        "conditions": {"ready": False},
+        "targetRef": {"kind": "Pod", "name": "dapi-1"},
+        "addresses": ["10.0.0.1"],
+    }
+    kubernetes.answer(
+        "GET",
+        "/apis/discovery.k8s.io/v1/namespaces/dalp-drill-1-app/endpointslices",
+        {"kind": "EndpointSliceList", "items": [{"ports": [{"name": "http", "port": 8080}], "endpoints": [endpoint]}]},
+    )
     assert sandbox().service_request("dalp-drill-1-app", "dapi", 3000, "/health/ready").status == 503
 
 

@@ -1,0 +1,165 @@
+"""Versions, digests, protection, write attempts, and evidence that is written once."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from fake_s3 import FakeS3
+
+from dalp_dr.errors import EvidenceError, InputError
+from dalp_dr_airflow.hooks import s3
+from dalp_dr_airflow.hooks.errors import CallError, Denied, Missing
+from dalp_dr_airflow.hooks.evidence import EvidenceStoreHook
+from dalp_dr_airflow.hooks.object_versions import ObjectVersionHook
+
+
+def bucket(fake: FakeS3) -> ObjectVersionHook:
+    hook = ObjectVersionHook("unused")
+    hook.client = fake
+    return hook
+
+
+def test_versions_and_delete_markers_of_every_page() -> None:
+    fake = FakeS3({f"uploads/{n}": b"x" * n for n in range(1, 5)} | {"uploads/5.gone": b"y", "exports/1": b"z"})
+    rows = list(bucket(fake).versions("b", "uploads/"))
+    assert [(r["key"], r["is_delete_marker"]) for r in rows] == [
+        ("uploads/1", False),
+        ("uploads/2", False),
+        ("uploads/3", False),
+        ("uploads/4", False),
+        ("uploads/5.gone", False),
+        ("uploads/5.gone", True),
+    ]
+    assert rows[2] == {
+        "key": "uploads/3",
+        "version_id": "v-uploads/3",
+        "last_modified": "2026-11-23T11:00:00+00:00",
+        "size_bytes": 3,
+        "etag": hashlib.md5(b"xxx").hexdigest(),
+        "is_latest": False,
+        "is_delete_marker": False,
+    }
+
+
+def test_a_digest_is_of_the_bytes() -> None:
+    data = bytes(range(256)) * 10_000
+    assert bucket(FakeS3({"k": data})).read("b", "k", "v") == (hashlib.sha256(data).hexdigest(), len(data))
+
+
+def test_a_body_that_ends_early_is_an_error() -> None:
+    class Short(FakeS3):
+        def get_object(self, **asked: str) -> dict[str, object]:  # type: ignore[override]
+            return {**super().get_object(**asked), "ContentLength": 99}
+
+    with pytest.raises(CallError, match="ended after 4 of 99 bytes"):
+        bucket(Short({"k": b"1234"})).read("b", "k")
+
+
+def test_absent_and_refused_objects() -> None:
+    with pytest.raises(Missing):
+        bucket(FakeS3()).read("b", "k")
+    with pytest.raises(Denied, match="may not read s3://b/k"):
+        bucket(FakeS3({"k": b""}, frozenset({"get_object"}))).read("b", "k")
+
+
+def test_protection_as_the_store_gives_it() -> None:
+    rules = {"Rules": [{"ID": "r"}]}
+    fake = FakeS3(settings={"versioning": {"Status": "Enabled"}, "lifecycle": rules})
+    assert bucket(fake).protection("b") == {"versioning": {"Status": "Enabled"}, "lifecycle": rules}
+    assert bucket(FakeS3()).protection("b") == {"versioning": {}, "lifecycle": None}
+
+
+@pytest.mark.parametrize("operation", ["get_bucket_versioning", "get_bucket_lifecycle_configuration"])
+def test_protection_that_may_not_be_read_is_not_taken_for_none(operation: str) -> None:
+    with pytest.raises(Denied):
+        bucket(FakeS3(deny=frozenset({operation}))).protection("b")
+
+
+@pytest.mark.parametrize(
+    ("deny", "status", "code"), [(frozenset({"upload_part"}), 403, "AccessDenied"), (frozenset(), 404, "NoSuchUpload")]
+)
+def test_a_write_attempt_tells_denied_from_allowed_and_writes_nothing(
+    deny: frozenset[str], status: int, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeS3(deny=deny)
+    monkeypatch.setattr(s3.S3Access, "client", fake)
+    said = s3.write_attempt("reader", "velero", "prod")
+    assert (said.status, said.code, said.bucket, said.operation) == (status, code, "velero", "UploadPart")
+    assert fake.objects == {}
+
+
+def test_a_connection_that_does_not_exist_is_not_replaced_by_the_workers_own_credentials() -> None:
+    with pytest.raises(InputError, match="no connection nobody_made_this"):
+        _ = s3.S3Access("nobody_made_this").client
+
+
+def evidence(tmp_path: Path, fake: FakeS3, **settings: object) -> EvidenceStoreHook:
+    hook = EvidenceStoreHook("unused", "dalp-evidence", mirror=tmp_path, **settings)  # type: ignore[arg-type]
+    hook.client = fake
+    return hook
+
+
+def test_evidence_goes_to_the_bucket_and_its_mirror(tmp_path: Path) -> None:
+    hook = evidence(tmp_path, FakeS3())
+    hook.put("drills/d-1/plan.json", b"{}")
+    assert hook.get("drills/d-1/plan.json") == b"{}" == (tmp_path / "drills/d-1/plan.json").read_bytes()
+    assert hook.list("drills/") == ("drills/d-1/plan.json",)
+
+
+def test_the_same_bytes_again_are_no_second_write(tmp_path: Path) -> None:
+    fake = FakeS3()
+    hook = evidence(tmp_path, fake)
+    hook.put("k", b"1")
+    hook.put("k", b"1")
+    assert len(fake.puts) == 1
+
+
+def test_other_bytes_under_a_used_key_are_refused(tmp_path: Path) -> None:
+    hook = evidence(tmp_path, FakeS3({"k": b"1", "k2": b""}))
+    with pytest.raises(EvidenceError, match="never overwritten"):
+        hook.put("k", b"2")
+    assert hook.get("k") == b"1"
+    assert not (tmp_path / "k").exists()
+
+
+def test_a_race_lost_to_another_writer_is_refused_too(tmp_path: Path) -> None:
+    class Late(FakeS3):
+        def list_objects_v2(self, **asked: object) -> dict[str, object]:  # type: ignore[override]
+            return {}
+
+    with pytest.raises(EvidenceError, match="never overwritten"):
+        evidence(tmp_path, Late({"k": b"theirs"})).put("k", b"ours")
+
+
+def test_what_the_store_refused_is_not_mirrored(tmp_path: Path) -> None:
+    with pytest.raises(EvidenceError, match="could not be stored"):
+        evidence(tmp_path, FakeS3(deny=frozenset({"put_object"}))).put("k", b"1")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("key", ["../k", "/k", "a//b", ""])
+def test_keys_stay_below_the_store(key: str, tmp_path: Path) -> None:
+    with pytest.raises(EvidenceError):
+        evidence(tmp_path, FakeS3()).put(key, b"1")
+
+
+def test_absent_and_unreadable_evidence(tmp_path: Path) -> None:
+    with pytest.raises(EvidenceError, match="not in the evidence store"):
+        evidence(tmp_path, FakeS3()).get("k")
+    denied = evidence(tmp_path, FakeS3({"k": b""}, frozenset({"get_object", "list_objects_v2"})))
+    with pytest.raises(EvidenceError, match="could not be read"):
+        denied.get("k")
+    with pytest.raises(EvidenceError, match="could not be listed"):
+        denied.list("")
+
+
+def test_retention_is_asked_for_on_every_object(tmp_path: Path) -> None:
+    fake = FakeS3()
+    evidence(tmp_path, fake, lock="GOVERNANCE", retention_days=30).put("k", b"1")
+    evidence(tmp_path, fake).put("k2", b"1")
+    assert fake.puts[0]["ObjectLockMode"] == "GOVERNANCE"
+    assert "ObjectLockRetainUntilDate" in fake.puts[0]
+    assert fake.puts[0]["IfNoneMatch"] == "*"
+    assert "ObjectLockMode" not in fake.puts[1]
