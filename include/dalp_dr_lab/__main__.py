@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import shlex
 import sys
 import time
@@ -29,6 +30,7 @@ from dalp_dr.errors import DrillError
 from dalp_dr_lab import owner, parts
 from dalp_dr_lab.lab import Lab
 from dalp_dr_lab.progress import say, step
+from dalp_dr_lab.setup import machine
 
 ELSEWHERE = {  # command: (module with main(argv), words put before the rest)
     "traffic": ("miniature.traffic", []),
@@ -43,6 +45,7 @@ ELSEWHERE = {  # command: (module with main(argv), words put before the rest)
 
 def main(words: Sequence[str]) -> int:
     """Run one command; returns the exit status."""
+    os.environ["PATH"] = machine.with_system_folders(os.environ.get("PATH", ""))
     verb, *rest = words or ["help"]
     if verb in ELSEWHERE:
         module, before = ELSEWHERE[verb]

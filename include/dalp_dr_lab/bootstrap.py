@@ -39,8 +39,9 @@ def main(words: Sequence[str]) -> int:
     """Run one command; returns the exit status."""
     _use_a_supported_python()
     from dalp_dr_lab.errors import LabError
-    from dalp_dr_lab.setup import environment, phases
+    from dalp_dr_lab.setup import environment, machine, phases
 
+    os.environ["PATH"] = machine.with_system_folders(os.environ.get("PATH", ""))
     verb, *rest = words or ["help"]
     try:
         if verb == "setup" and set(rest) <= {"--fast"}:

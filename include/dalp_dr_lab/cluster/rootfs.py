@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from dalp_dr_lab.cluster import build
-from dalp_dr_lab.cluster.images import Files, Image, archive_name, write
+from dalp_dr_lab.cluster.images import PATH, Files, Image, archive_name, write
 from dalp_dr_lab.cluster.settings import PAUSE, Cluster
 from dalp_dr_lab.errors import LabError
 
@@ -103,7 +103,8 @@ def _names_an_index(path: Path) -> bool:
 
 def chroot(root: Path, script: str) -> None:
     """Run a shell script inside a root file system."""
-    _run(["chroot", str(root), "/bin/sh", "-euc", script], "a package could not be installed in the image")
+    env = {**os.environ, "PATH": PATH.removeprefix("PATH="), "HOME": "/root", "TMPDIR": "/tmp"}
+    _run(["chroot", str(root), "/bin/sh", "-euc", script], "a package could not be installed in the image", env)
 
 
 def _run(words: Sequence[str], failed: str) -> None:

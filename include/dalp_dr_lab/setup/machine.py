@@ -19,6 +19,7 @@ FIRST_DISK_BYTES, LATER_DISK_BYTES = 30 * 10**9, 5 * 10**9
 MEMORY_BYTES = int(7.5 * 2**30)  # what a machine of 8 GB reports
 CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 NETWORKS = ("10.250.0.0/24", "10.250.255.1/32", "10.244.0.0/16", "10.96.0.0/16")
 
 
@@ -153,6 +154,12 @@ def _read(path: str) -> str:
 
 def _runs(*words: str) -> bool:
     return bool(shutil.which(words[0])) and subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+
+def with_system_folders(path: str) -> str:
+    """A PATH with the folders of system programs at its end: `su` and sudo leave them out for an ordinary user's PATH."""
+    folders = path.split(os.pathsep)
+    return os.pathsep.join([*folders, *(folder for folder in SYSTEM_FOLDERS if folder not in folders)])
 
 
 def missing_packages(wanted: Sequence[str]) -> list[str]:

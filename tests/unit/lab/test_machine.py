@@ -77,3 +77,15 @@ def test_routes_are_read_as_the_kernel_writes_them() -> None:
         "dalp-k8s\t0000600A\t0100FA0A\t0003\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
     )
     assert machine._routes(table) == (("192.0.2.0/24", "eth0"),)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/usr/bin:/bin", "/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"),
+        ("/usr/sbin:/bin", "/usr/sbin:/bin:/usr/local/sbin:/sbin"),
+    ],
+    ids=["an ordinary user's", "partly there"],
+)
+def test_system_programs_are_found_under_every_path(path: str, expected: str) -> None:
+    assert machine.with_system_folders(path) == expected
