@@ -112,20 +112,26 @@ def open_envelope(data: bytes, keys: Iterable[PublicKey], what: str = "envelope"
     known = {key.key_id: key for key in keys}
     signed = pre_authentication_encoding(PAYLOAD_TYPE, payload)
     for key_id, signature in signatures:
-        if (key := known.get(key_id)) is None:
-            continue
-        try:
-            key.key.verify(signature, signed)
-        except InvalidSignature:
+        tried = [known[key_id]] if key_id in known else list(known.values())  # an id is a hint, not a proof
+        if (key := next((key for key in tried if _fits(key, signature, signed)), None)) is not None:
+            return Opened(_statement(payload, what), key.key_id)
+        if key_id in known:
             raise EvidenceError(
                 f"{what}: the signature of key {key_id} does not fit the content.",
                 "It was changed after signing; take the file from the evidence store.",
-            ) from None
-        return Opened(_statement(payload, what), key_id)
+            )
     raise EvidenceError(
-        f"{what}: signed by key {', '.join(i for i, _ in signatures)}, which is not a key you gave.",
+        f"{what}: signed by key {', '.join(i for i, _ in signatures) or 'without id'}, which is not a key you gave.",
         "Give the environment's public key with --key.",
     )
+
+
+def _fits(key: PublicKey, signature: bytes, signed: bytes) -> bool:
+    try:
+        key.key.verify(signature, signed)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def peek(data: bytes, what: str = "envelope") -> dict[str, Any]:

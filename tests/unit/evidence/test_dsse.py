@@ -134,3 +134,9 @@ def test_only_ed25519_public_keys() -> None:
 
 def test_the_key_id_is_the_fingerprint_that_ssh_keygen_prints() -> None:
     assert PUBLIC.key_id == "SHA256:fe85JkIjo8VPe+XqXJGH5Mau1EMFdK1OdKvJUFicyA8"  # ssh-keygen -lf, OpenSSH 9.2
+
+
+def test_a_signature_under_another_id_is_still_a_signature_of_the_key() -> None:
+    """The key id is a hint (DSSE, section on verification): an envelope may leave it empty, as cosign does."""
+    opened = dsse.open_envelope(changed(signatures=[{**SIGNATURE, "keyid": ""}]), [PUBLIC])
+    assert opened.key_id == PUBLIC.key_id
