@@ -73,8 +73,10 @@ def checkpoint_of(plan: DrillPlan, checkpoint: Rows) -> tuple[int, int, str]:
     """(chain id, number, hash) of the index's checkpoint. Raises FactError when there is none."""
     rows = [r for r in checkpoint if integer(r, "chain_id") == plan.environment.chain.chain_id] or list(checkpoint)
     if len(rows) != 1:
-        raise FactError(f"The index has {len(rows)} checkpoints; one is needed for chain {plan.environment.chain.chain_id}.",
-                        "Look at the index's checkpoint table in the restored database.")
+        raise FactError(
+            f"The index has {len(rows)} checkpoints; one is needed for chain {plan.environment.chain.chain_id}.",
+            "Look at the index's checkpoint table in the restored database.",
+        )
     return integer(rows[0], "chain_id"), integer(rows[0], "block_number"), required(rows[0], "block_hash").lower()
 
 
@@ -91,15 +93,34 @@ def facts_from(plan: DrillPlan, checkpoint: Rows, blocks: Rows, nodes: Mapping[s
         hashes = block_hashes(ask, [*chosen, *([common] if common is not None else [])])
         state, errors = states[name], [str(h) for h in hashes.values() if isinstance(h, NoAnswer)]
         common_hash = hashes.get(common) if common is not None else None
-        found.append(Node(state.name, state.chain_id, state.genesis_hash, state.head, state.checkpoint_hash,
-                          common_hash if isinstance(common_hash, str) else None, (*state.errors, *sorted(set(errors)))))
+        found.append(
+            Node(
+                state.name,
+                state.chain_id,
+                state.genesis_hash,
+                state.head,
+                state.checkpoint_hash,
+                common_hash if isinstance(common_hash, str) else None,
+                (*state.errors, *sorted(set(errors))),
+            )
+        )
         unlike = {n: h for n in chosen if isinstance(h := hashes[n], str) and h != stored[n]}
         differences += [BlockDifference(name, n, stored[n], h) for n, h in sorted(unlike.items())]
         if unlike:
             forks.append(_fork(name, ask, stored, [n for n in chosen if hashes[n] == stored[n]], min(unlike)))
-    return ChainFacts(checkpoint_chain_id=chain_id, checkpoint_number=number, checkpoint_hash=digest,
-                      checkpoint_block_hash=stored.get(number), stored=len(stored), compared=len(chosen), seed=plan.random_seed,
-                      common_number=common, nodes=tuple(found), differences=tuple(differences), forks=tuple(forks))
+    return ChainFacts(
+        checkpoint_chain_id=chain_id,
+        checkpoint_number=number,
+        checkpoint_hash=digest,
+        checkpoint_block_hash=stored.get(number),
+        stored=len(stored),
+        compared=len(chosen),
+        seed=plan.random_seed,
+        common_number=common,
+        nodes=tuple(found),
+        differences=tuple(differences),
+        forks=tuple(forks),
+    )
 
 
 def _chosen(numbers: set[int], seed: str) -> list[int]:
@@ -121,8 +142,15 @@ def _node(name: str, ask: Ask, number: int) -> Node:
             errors.append(str(error))
             return None
 
-    return Node(name, told(answers[0], _number), told(answers[1], block_hash), told(answers[2], _number), told(answers[3], block_hash),
-                None, tuple(errors))
+    return Node(
+        name,
+        told(answers[0], _number),
+        told(answers[1], block_hash),
+        told(answers[2], _number),
+        told(answers[3], block_hash),
+        None,
+        tuple(errors),
+    )
 
 
 def _number(answer: Mapping[str, Any]) -> int:
@@ -170,33 +198,47 @@ def judge_continuity(facts: ChainFacts, plan: DrillPlan) -> CheckResult:
     """The block hashes that the index stored are the chain's, up to its checkpoint."""
     expected = f"index checkpoint {facts.checkpoint_number} ({facts.checkpoint_hash}) and its {facts.stored} stored blocks on the chain"
     if facts.checkpoint_block_hash not in (None, facts.checkpoint_hash):
-        return failed(expected, f"the index itself stores {facts.checkpoint_block_hash} for block {facts.checkpoint_number}",
-                      [f"checkpoint and stored block {facts.checkpoint_number} of the index have different hashes"])
+        return failed(
+            expected,
+            f"the index itself stores {facts.checkpoint_block_hash} for block {facts.checkpoint_number}",
+            [f"checkpoint and stored block {facts.checkpoint_number} of the index have different hashes"],
+        )
     apart = {d.node for d in facts.differences}
     apart |= {n.name for n in facts.nodes if n.checkpoint_hash and n.checkpoint_hash != facts.checkpoint_hash}
     agreeing = [n.name for n in facts.nodes if n.checkpoint_hash == facts.checkpoint_hash and n.name not in apart]
     told = [_told(f, facts) for f in facts.forks]
-    told += [f"{n.name}: block {facts.checkpoint_number} is {n.checkpoint_hash}" for n in facts.nodes
-             if n.name in apart and not any(f.node == n.name for f in facts.forks)]
+    told += [
+        f"{n.name}: block {facts.checkpoint_number} is {n.checkpoint_hash}"
+        for n in facts.nodes
+        if n.name in apart and not any(f.node == n.name for f in facts.forks)
+    ]
     if apart and agreeing:
         return inconclusive(expected, f"{', '.join(agreeing)} agrees with the index, {', '.join(sorted(apart))} does not", told)
     if apart:
         return failed(expected, f"no node shares the index's past: {'; '.join(told)}", told)
     behind = [(n.name, facts.checkpoint_number - n.head) for n in facts.nodes if n.head is not None and n.head < facts.checkpoint_number]
     if not agreeing and len(behind) == len(facts.nodes) and min(by for _, by in behind) > plan.environment.chain.max_lag_blocks:
-        return failed(expected, "the index is newer than the chain of every node", [f"{name} ends {by} blocks before" for name, by in behind])
+        return failed(
+            expected, "the index is newer than the chain of every node", [f"{name} ends {by} blocks before" for name, by in behind]
+        )
     errors = [f"{n.name}: {e}" for n in facts.nodes for e in n.errors]
     if not agreeing or errors or not facts.compared:
-        return inconclusive(expected, f"{len(agreeing)} of {len(facts.nodes)} nodes confirm it",
-                            [*errors, *(f"{name} is behind the index by {by} blocks" for name, by in behind)])
+        return inconclusive(
+            expected,
+            f"{len(agreeing)} of {len(facts.nodes)} nodes confirm it",
+            [*errors, *(f"{name} is behind the index by {by} blocks" for name, by in behind)],
+        )
     return expect(True, expected, f"{facts.compared} stored blocks compared on {len(facts.nodes)} nodes, all equal")
 
 
 def _told(fork: Fork, facts: ChainFacts) -> str:
     later = [d.number for d in facts.differences if d.node == fork.node]
     common = "no stored block is shared" if fork.last_common is None else f"block {fork.last_common} is the last common one"
-    only = f"; only {len(later)} stored hash differs and the checkpoint agrees: the stored row was changed" if (
-        len(later) < 3 and facts.checkpoint_number not in later) else ""
+    only = (
+        f"; only {len(later)} stored hash differs and the checkpoint agrees: the stored row was changed"
+        if (len(later) < 3 and facts.checkpoint_number not in later)
+        else ""
+    )
     return f"{fork.node}: forks at block {fork.first_different}, {common}{only}"
 
 
@@ -208,8 +250,11 @@ def judge_agreement(facts: ChainFacts, plan: DrillPlan) -> CheckResult:
     findings = [f"{n.name}: {'; '.join(n.errors) or 'no head'}" for n in facts.nodes if n.head is None]
     top = max(heads.values(), default=0)
     findings += [f"{name} is behind by {top - head} blocks" for name, head in heads.items() if top - head > limit]
-    findings += [f"{name} is behind the index by {facts.checkpoint_number - head} blocks" for name, head in heads.items()
-                 if head < facts.checkpoint_number]
+    findings += [
+        f"{name} is behind the index by {facts.checkpoint_number - head} blocks"
+        for name, head in heads.items()
+        if head < facts.checkpoint_number
+    ]
     hashes = {n.name: n.common_hash for n in facts.nodes}
     if len(set(hashes.values())) > 1:
         findings += [f"{name}: block {facts.common_number} is {digest or 'unknown'}" for name, digest in hashes.items()]

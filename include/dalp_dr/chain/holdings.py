@@ -39,8 +39,11 @@ def compare(holdings: Rows, balances: Rows, requests: Rows) -> tuple[int, tuple[
     """(pairs of account and token compared, those that differ before or after explanation). Raises FactError."""
     accounts = {required(h, "account").lower() for h in holdings}
     database = {(required(h, "account").lower(), required(h, "token").lower()): integer(h, "amount") for h in holdings if text(h, "token")}
-    index = {(required(b, "holder").lower(), required(b, "token").lower()): integer(b, "balance") for b in balances
-             if required(b, "holder").lower() in accounts}
+    index = {
+        (required(b, "holder").lower(), required(b, "token").lower()): integer(b, "balance")
+        for b in balances
+        if required(b, "holder").lower() in accounts
+    }
     explained, under_way = _under_way(requests)
     pairs = sorted({*database, *index, *(pair for pair in explained if pair[0] in accounts)})
     differences = []

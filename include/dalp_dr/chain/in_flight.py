@@ -17,6 +17,7 @@ from dalp_dr.database.rows import Rows, required, text, true
 from dalp_dr.model.check import CheckResult, expect, failed, inconclusive
 from dalp_dr.model.plan import DrillPlan, utc
 
+HEAD_MARGIN_BLOCKS = 2  # nodes asked one after the other may be this far apart without one being behind
 CLOCK_MARGIN_SECONDS = 60  # between the clocks of database and chain: blocks this much before the recovery point are looked at too
 
 
@@ -100,8 +101,12 @@ def facts_from(plan: DrillPlan, requests: Rows, checkpoint: Rows, nodes: Mapping
     used: set[str] = set()
     states = tuple(_state(r, found, lost, used) for r in kept)
     facts = InFlight(number, since, head, signers, states, tuple(lost), tuple(errors))
-    return replace(facts, operations_lost=len({o.tx_hash for o in lost}), operations_doubtful=len(census(facts).doubtful),
-                   value_lost=str(sum(int(o.value) for o in lost)))
+    return replace(
+        facts,
+        operations_lost=len({o.tx_hash for o in lost}),
+        operations_doubtful=len(census(facts).doubtful),
+        value_lost=str(sum(int(o.value) for o in lost)),
+    )
 
 
 class _Found:
@@ -129,27 +134,40 @@ def _look_up(name: str, ask: Ask, found: Mapping[str, _Found]) -> None:
             state.errors.append(f"{name}: {error}")
 
 
-def _lost(plan: DrillPlan, requests: Rows, hashes: set[str], number: int, nodes: Mapping[str, Ask],
-          errors: list[str]) -> tuple[int | None, int | None, list[LostOperation]]:
-    """(first block searched, head, transfers that no request names), from the first node that answers.
+def _lost(
+    plan: DrillPlan, requests: Rows, hashes: set[str], number: int, nodes: Mapping[str, Ask], errors: list[str]
+) -> tuple[int | None, int | None, list[LostOperation]]:
+    """(first block searched, head, transfers that no request names), from the first node at the head that answers.
 
     From the recovery point on, or from the index's checkpoint where that is older: a released indexer may have caught up.
     """
     point = utc(plan.database.target_time if plan.database else plan.objects.at)
     tokens = sorted({required(r, "token").lower() for r in requests} | {t.lower() for t in plan.environment.chain.tokens})
-    for name, ask in nodes.items():
+    for name, head in _heads(nodes, number, errors):
         events: list[token.Transfer] = []
         try:
-            head = quantity(result(asked(ask, [("eth_blockNumber", [])])[0]))
-            since = min(number + 1, first_block_since(ask, int(point.timestamp()) - CLOCK_MARGIN_SECONDS, head))
+            since = min(number + 1, first_block_since(nodes[name], int(point.timestamp()) - CLOCK_MARGIN_SECONDS, head))
             if tokens and since <= head:
-                token.scan(ask, tokens, since, head, events.append)
+                token.scan(nodes[name], tokens, since, head, events.append)
         except NoAnswer as error:
             errors.append(f"{name}: {error}")
             continue
-        return since, head, [LostOperation(e.tx_hash, e.token, e.sender, e.recipient, str(e.value), e.block_number) for e in events
-                      if e.tx_hash not in hashes]
+        lost = [e for e in events if e.tx_hash not in hashes]
+        return since, head, [LostOperation(e.tx_hash, e.token, e.sender, e.recipient, str(e.value), e.block_number) for e in lost]
     return None, None, []
+
+
+def _heads(nodes: Mapping[str, Ask], number: int, errors: list[str]) -> list[tuple[str, int]]:
+    """(node, head) of those with the newest head; one that is behind the others or the index would hide operations."""
+    heads: dict[str, int] = {}
+    for name, ask in nodes.items():
+        try:
+            heads[name] = quantity(result(asked(ask, [("eth_blockNumber", [])])[0]))
+        except NoAnswer as error:
+            errors.append(f"{name}: {error}")
+    newest = max([number, *heads.values()])
+    errors += [f"{name} is {newest - head} blocks behind" for name, head in heads.items() if newest - head > HEAD_MARGIN_BLOCKS]
+    return [(name, head) for name, head in heads.items() if newest - head <= HEAD_MARGIN_BLOCKS]
 
 
 def _signers(addresses: set[str], nodes: Mapping[str, Ask], errors: list[str]) -> dict[str, int]:
@@ -172,16 +190,29 @@ def _state(request: Mapping[str, Any], found: Mapping[str, _Found], lost: list[L
     match = next((o.tx_hash for o in lost if o.tx_hash not in used and _does(o, request)), None) if open_ and not chain.known else None
     used |= {match} if match else set()
     return RequestState(
-        id=required(request, "id"), kind=required(request, "kind"), status=required(request, "status").upper(),
-        token=required(request, "token").lower(), amount=required(request, "amount"), tx_hash=digest.lower() if digest else None,
-        nonce=int(nonce) if nonce is not None else None, indexed=true(request, "indexed"), receipt=chain.receipt, known=chain.known,
-        lost_match=match, errors=tuple(chain.errors))
+        id=required(request, "id"),
+        kind=required(request, "kind"),
+        status=required(request, "status").upper(),
+        token=required(request, "token").lower(),
+        amount=required(request, "amount"),
+        tx_hash=digest.lower() if digest else None,
+        nonce=int(nonce) if nonce is not None else None,
+        indexed=true(request, "indexed"),
+        receipt=chain.receipt,
+        known=chain.known,
+        lost_match=match,
+        errors=tuple(chain.errors),
+    )
 
 
 def _does(operation: LostOperation, request: Mapping[str, Any]) -> bool:
     """The operation moves what the request asks for: same token, amount and receiver."""
     receiver = (text(request, "recipient") or required(request, "account")).lower()
-    return (operation.token, operation.value, operation.recipient) == (required(request, "token").lower(), required(request, "amount"), receiver)
+    return (operation.token, operation.value, operation.recipient) == (
+        required(request, "token").lower(),
+        required(request, "amount"),
+        receiver,
+    )
 
 
 def census(facts: InFlight) -> Census:
@@ -192,8 +223,10 @@ def census(facts: InFlight) -> Census:
     for request in facts.requests:
         if request.status == "COMPLETED":
             if request.receipt != 1 and not request.errors:
-                contradictions.append(f"request {request.id} is COMPLETED, its transaction {request.tx_hash} "
-                                      f"{'was reverted' if request.receipt == 0 else 'is on no node'}")
+                contradictions.append(
+                    f"request {request.id} is COMPLETED, its transaction {request.tx_hash} "
+                    f"{'was reverted' if request.receipt == 0 else 'is on no node'}"
+                )
             continue
         classes[_class(request, facts.signers)].append(request.id)
     return Census(**{name: tuple(ids) for name, ids in classes.items()}, contradictions=tuple(contradictions))
@@ -218,9 +251,11 @@ def judge_unsafe(facts: InFlight, plan: DrillPlan) -> CheckResult:
     expected = "no request that could be sent twice, none completed without its transaction"
     counted = census(facts)
     wrong = [*_double(facts, counted), *counted.contradictions]
-    seen = (f"{len(counted.landed)} landed, {len(counted.never_sent)} never sent, {len(counted.doubtful)} doubtful, "
-            f"{len(counted.double_send)} could be sent twice; {facts.operations_lost} operations ({facts.value_lost} units) since block "
-            f"{facts.since_block} unknown to the restored state")
+    seen = (
+        f"{len(counted.landed)} landed, {len(counted.never_sent)} never sent, {len(counted.doubtful)} doubtful, "
+        f"{len(counted.double_send)} could be sent twice; {facts.operations_lost} operations ({facts.value_lost} units) since block "
+        f"{facts.since_block} unknown to the restored state"
+    )
     if wrong:
         return failed(expected, seen, wrong)
     doubt = [f"request {i} is in doubt" for i in counted.doubtful] + list(facts.errors if facts.head is None else ())
@@ -231,6 +266,9 @@ def judge_unsafe(facts: InFlight, plan: DrillPlan) -> CheckResult:
 def _double(facts: InFlight, counted: Census) -> Iterator[str]:
     for request in facts.requests:
         if request.id in counted.double_send:
-            why = f"transaction {request.lost_match} already did it" if request.lost_match else \
-                f"nonce {request.nonce} is used, the signer's next is {max(facts.signers.values())}"
+            why = (
+                f"transaction {request.lost_match} already did it"
+                if request.lost_match
+                else f"nonce {request.nonce} is used, the signer's next is {max(facts.signers.values())}"
+            )
             yield f"request {request.id} ({request.kind} {request.amount} of {request.token}, {request.status}): {why}"

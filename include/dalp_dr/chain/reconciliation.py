@@ -94,15 +94,33 @@ def facts_from(plan: DrillPlan, sql: Mapping[str, Rows], nodes: Mapping[str, Ask
         found = _balances(nodes[name], address, indexed.get(address, {}), number, plan.random_seed, totals.get(address) if totals else None)
         differences += found.differences
         missing += found.missing
-        comparisons.append(_token(row, indexed.get(address, {}), sql["transfers_summary"], _supplies(nodes, address, number), found.checked,
-                                  totals.get(address, token.Totals()) if totals is not None else None, scan_error))
+        comparisons.append(
+            _token(
+                row,
+                indexed.get(address, {}),
+                sql["transfers_summary"],
+                _supplies(nodes, address, number),
+                found.checked,
+                totals.get(address, token.Totals()) if totals is not None else None,
+                scan_error,
+            )
+        )
     compared, of_holdings = holdings.compare(sql["holdings"], sql["balances"], sql["requests"])
     after = _pinned(nodes, number)
     return Reconciliation(
-        pinned_number=number, pinned_hash=digest, pinned_hashes={n: before[n] if before[n] == after[n] else None for n in nodes}, node=name,
-        seed=plan.random_seed, tokens=tuple(comparisons), differences=tuple(differences), missing_answers=tuple(missing),
-        unindexed_tokens=tuple(t for t in plan.environment.chain.tokens if t.lower() not in tokens), holdings_compared=compared,
-        holding_differences=of_holdings, sample=_sample(sql, indexed, {(d.token, d.holder) for d in differences}))
+        pinned_number=number,
+        pinned_hash=digest,
+        pinned_hashes={n: before[n] if before[n] == after[n] else None for n in nodes},
+        node=name,
+        seed=plan.random_seed,
+        tokens=tuple(comparisons),
+        differences=tuple(differences),
+        missing_answers=tuple(missing),
+        unindexed_tokens=tuple(t for t in plan.environment.chain.tokens if t.lower() not in tokens),
+        holdings_compared=compared,
+        holding_differences=of_holdings,
+        sample=_sample(sql, indexed, {(d.token, d.holder) for d in differences}),
+    )
 
 
 def _pinned(nodes: Mapping[str, Ask], number: int) -> dict[str, str | None]:
@@ -162,26 +180,46 @@ def _supplies(nodes: Mapping[str, Ask], address: str, number: int) -> dict[str, 
     return found
 
 
-def _token(row: Mapping[str, object], indexed: Mapping[str, int], summary: Rows, supplies: Mapping[str, int | NoAnswer], checked: int,
-           totals: token.Totals | None, scan_error: str | None) -> TokenComparison:
+def _token(
+    row: Mapping[str, object],
+    indexed: Mapping[str, int],
+    summary: Rows,
+    supplies: Mapping[str, int | NoAnswer],
+    checked: int,
+    totals: token.Totals | None,
+    scan_error: str | None,
+) -> TokenComparison:
     address = required(row, "address").lower()
     own = next((s for s in summary if required(s, "token").lower() == address), None)
     errors = [f"supply by {name}: {s}" for name, s in supplies.items() if isinstance(s, NoAnswer)]
     errors += [f"transfers: {scan_error}"] if scan_error else []
     return TokenComparison(
-        token=address, symbol=required(row, "symbol"), index_supply=str(integer(row, "total_supply")),
-        chain_supplies={name: str(s) for name, s in supplies.items() if isinstance(s, int)}, index_sum=str(sum(indexed.values())),
-        holders=len(indexed), holders_checked=checked, index_transfers=integer(own, "transfers") if own else 0,
-        index_value=str(integer(own, "value")) if own else "0", chain_transfers=totals.transfers if totals else None,
-        chain_value=str(totals.value) if totals else None, errors=tuple(errors))
+        token=address,
+        symbol=required(row, "symbol"),
+        index_supply=str(integer(row, "total_supply")),
+        chain_supplies={name: str(s) for name, s in supplies.items() if isinstance(s, int)},
+        index_sum=str(sum(indexed.values())),
+        holders=len(indexed),
+        holders_checked=checked,
+        index_transfers=integer(own, "transfers") if own else 0,
+        index_value=str(integer(own, "value")) if own else "0",
+        chain_transfers=totals.transfers if totals else None,
+        chain_value=str(totals.value) if totals else None,
+        errors=tuple(errors),
+    )
 
 
 def _sample(sql: Mapping[str, Rows], indexed: Mapping[str, Mapping[str, int]], wrong: set[tuple[str, str]]) -> Sample | None:
     """The largest balance that agrees, of an account of the application where one has any."""
     accounts = {required(h, "account").lower() for h in sql["holdings"]}
     supplies = {required(t, "address").lower(): str(integer(t, "total_supply")) for t in sql["tokens"]}
-    found = [(holder in accounts, balance, address, holder) for address, balances in indexed.items() if address in supplies
-             for holder, balance in balances.items() if balance > 0 and (address, holder) not in wrong]
+    found = [
+        (holder in accounts, balance, address, holder)
+        for address, balances in indexed.items()
+        if address in supplies
+        for holder, balance in balances.items()
+        if balance > 0 and (address, holder) not in wrong
+    ]
     if not found:
         return None
     _, balance, address, holder = max(found)
@@ -191,16 +229,23 @@ def _sample(sql: Mapping[str, Rows], indexed: Mapping[str, Mapping[str, int]], w
 def judge_index(facts: Reconciliation, plan: DrillPlan) -> CheckResult:
     """Supply, every balance, their sum, and count and value of transfers are the chain's at the pinned block, to the last unit."""
     expected = f"index equal to the chain at block {facts.pinned_number}: supplies, balances, transfers"
-    wrong = [f"token {d.token}, holder {d.holder}: index {d.index}, chain {d.chain} ({int(d.index) - int(d.chain):+d})"
-             for d in facts.differences]
+    wrong = [
+        f"token {d.token}, holder {d.holder}: index {d.index}, chain {d.chain} ({int(d.index) - int(d.chain):+d})"
+        for d in facts.differences
+    ]
     wrong += [f"token {address} of the environment file is not in the index" for address in facts.unindexed_tokens]
     for compared in facts.tokens:
         wrong += _wrong(compared)
-    unsure = [f"{name}: block {facts.pinned_number} is {h or 'unknown or changing'}, the index has {facts.pinned_hash}"
-              for name, h in facts.pinned_hashes.items() if h != facts.pinned_hash]
+    unsure = [
+        f"{name}: block {facts.pinned_number} is {h or 'unknown or changing'}, the index has {facts.pinned_hash}"
+        for name, h in facts.pinned_hashes.items()
+        if h != facts.pinned_hash
+    ]
     unsure += [f"token {t.token}: {e}" for t in facts.tokens for e in t.errors] + list(facts.missing_answers)
-    seen = (f"{len(facts.tokens)} tokens, {sum(t.holders_checked for t in facts.tokens)} balances and "
-            f"{sum(t.chain_transfers or 0 for t in facts.tokens)} transfers compared on {facts.node}")
+    seen = (
+        f"{len(facts.tokens)} tokens, {sum(t.holders_checked for t in facts.tokens)} balances and "
+        f"{sum(t.chain_transfers or 0 for t in facts.tokens)} transfers compared on {facts.node}"
+    )
     if wrong:
         return failed(expected, f"{seen}; {len(wrong)} differences", [*wrong, *unsure])
     if unsure or not facts.tokens:
@@ -210,8 +255,11 @@ def judge_index(facts: Reconciliation, plan: DrillPlan) -> CheckResult:
 
 def _wrong(compared: TokenComparison) -> list[str]:
     name = f"token {compared.token} ({compared.symbol})"
-    found = [f"{name}: supply in the index {compared.index_supply}, by {node} {supply}"
-             for node, supply in compared.chain_supplies.items() if supply != compared.index_supply]
+    found = [
+        f"{name}: supply in the index {compared.index_supply}, by {node} {supply}"
+        for node, supply in compared.chain_supplies.items()
+        if supply != compared.index_supply
+    ]
     if compared.index_sum != compared.index_supply:
         found.append(f"{name}: indexed balances add up to {compared.index_sum}, the supply is {compared.index_supply}")
     if compared.chain_transfers is not None and compared.chain_transfers != compared.index_transfers:
@@ -224,8 +272,12 @@ def _wrong(compared: TokenComparison) -> list[str]:
 def judge_database(facts: Reconciliation, plan: DrillPlan) -> CheckResult:
     """The application's holdings are the index's balances, less what requests under way explain to the last unit."""
     expected = "every account's holdings equal to the index, requests under way accounted for"
-    wrong = [f"token {d.token}, holder {d.account}: database {d.database}, index {d.index}, unexplained {d.left:+d}"
-             + (f" (requests {', '.join(d.requests)})" if d.requests else "") for d in facts.holding_differences if d.left]
+    wrong = [
+        f"token {d.token}, holder {d.account}: database {d.database}, index {d.index}, unexplained {d.left:+d}"
+        + (f" (requests {', '.join(d.requests)})" if d.requests else "")
+        for d in facts.holding_differences
+        if d.left
+    ]
     explained = sum(not d.left for d in facts.holding_differences)
     seen = f"{facts.holdings_compared} holdings compared, {explained} differences explained by requests under way"
     if wrong:

@@ -27,7 +27,7 @@ def result(answer: Mapping[str, Any]) -> Any:
 def asked(ask: Ask, requests: Sequence[Request]) -> list[Mapping[str, Any]]:
     """One answer for each request; where the node gave fewer, the rest are errors."""
     answers = list(ask(requests)) if requests else []
-    return answers[:len(requests)] + [{"error": {"message": "no answer"}}] * (len(requests) - len(answers))
+    return answers[: len(requests)] + [{"error": {"message": "no answer"}}] * (len(requests) - len(answers))
 
 
 def quantity(value: Any) -> int:
@@ -55,10 +55,10 @@ def block_hash(answer: Mapping[str, Any]) -> str | None:
     return str(found["hash"]).lower()
 
 
-def block_hashes(ask: Ask, numbers: Iterable[int]) -> dict[int, str | None | NoAnswer]:
+def block_hashes(ask: Ask, numbers: Iterable[int]) -> dict[int, str | NoAnswer | None]:
     """Number -> hash, None (no such block) or the error."""
     wanted = list(numbers)
-    found: dict[int, str | None | NoAnswer] = {}
+    found: dict[int, str | NoAnswer | None] = {}
     for number, answer in zip(wanted, asked(ask, [block(n) for n in wanted]), strict=True):
         try:
             found[number] = block_hash(answer)

@@ -28,8 +28,10 @@ def uint256(answer: Mapping[str, Any]) -> int:
     """The number a call returned. Raises NoAnswer for `0x` (no contract there) and anything that is not one word."""
     value = result(answer)
     if not isinstance(value, str) or len(value) != 66:
-        raise NoAnswer(f"the call returned {value!r}, not one 32-byte word (is there a token at this address and block?)",
-                       "Compare the token's address with the chain.")
+        raise NoAnswer(
+            f"the call returned {value!r}, not one 32-byte word (is there a token at this address and block?)",
+            "Compare the token's address with the chain.",
+        )
     return quantity(value)
 
 
@@ -50,11 +52,19 @@ def transfer(log: Mapping[str, Any]) -> Transfer:
     """The event of a log entry. Raises NoAnswer when it has another layout or belongs to a removed block."""
     topics, data = log.get("topics") or [], str(log.get("data", ""))
     if log.get("removed") or len(topics) != 3 or str(topics[0]).lower() != TRANSFER or len(data) != 66:
-        raise NoAnswer(f"log {log.get('logIndex')} of transaction {log.get('transactionHash')} is no plain Transfer event",
-                       "Compare the token's contract with ERC-20.")
-    return Transfer(token=str(log["address"]).lower(), sender=_address(topics[1]), recipient=_address(topics[2]), value=quantity(data),
-                    block_number=quantity(log["blockNumber"]), log_index=quantity(log["logIndex"]),
-                    tx_hash=str(log["transactionHash"]).lower())
+        raise NoAnswer(
+            f"log {log.get('logIndex')} of transaction {log.get('transactionHash')} is no plain Transfer event",
+            "Compare the token's contract with ERC-20.",
+        )
+    return Transfer(
+        token=str(log["address"]).lower(),
+        sender=_address(topics[1]),
+        recipient=_address(topics[2]),
+        value=quantity(data),
+        block_number=quantity(log["blockNumber"]),
+        log_index=quantity(log["logIndex"]),
+        tx_hash=str(log["transactionHash"]).lower(),
+    )
 
 
 def _address(topic: str) -> str:

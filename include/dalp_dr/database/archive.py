@@ -109,9 +109,15 @@ class Archive:
             number += 1
         missing = sum((_timeline(path, n), n) not in self.segments for n in range(begin, end + 1))
         uploads = [rfc3339(self.segments[at].last_modified) for at in found[-2:]]
-        return Chain(backup=backup, last=self._name(*found[-1]) if found else None, last_uploaded_at=uploads[-1] if uploads else None,
-                     before_last_uploaded_at=uploads[0] if len(uploads) == 2 else None, segments=len(found),
-                     missing_of_backup=missing, gap=self._gap(path, number))
+        return Chain(
+            backup=backup,
+            last=self._name(*found[-1]) if found else None,
+            last_uploaded_at=uploads[-1] if uploads else None,
+            before_last_uploaded_at=uploads[0] if len(uploads) == 2 else None,
+            segments=len(found),
+            missing_of_backup=missing,
+            gap=self._gap(path, number),
+        )
 
     def chains(self) -> tuple[Chain, ...]:
         """Chains of all finished base backups, oldest first."""
@@ -127,8 +133,10 @@ class Archive:
         best = self.best()
         if best is None:
             told = "; ".join(f"{b.id}: {b.status}" for b in self.backups) or "none"
-            raise RefusedError(f"{self.root}: no base backup can be restored as of {self.incident_time} ({told}).",
-                               "Take a base backup and let its WAL be archived.")
+            raise RefusedError(
+                f"{self.root}: no base backup can be restored as of {self.incident_time} ({told}).",
+                "Take a base backup and let its WAL be archived.",
+            )
         return best
 
     def longest(self) -> Chain:
@@ -150,8 +158,12 @@ class Archive:
         later = min((n for t, n in self.segments if n > number and t == _timeline(path, n)), default=None)
         if later is None:
             return None
-        return Gap(self._name(_timeline(path, number), number), self._name(_timeline(path, later - 1), later - 1), later - number,
-                   self._name(_timeline(path, later), later))
+        return Gap(
+            self._name(_timeline(path, number), number),
+            self._name(_timeline(path, later - 1), later - 1),
+            later - number,
+            self._name(_timeline(path, later), later),
+        )
 
     def _path(self, timeline: int) -> list[tuple[int, int | None]]:
         """(timeline, number of the first segment that the next one has instead) from this timeline to its newest descendant."""
@@ -266,10 +278,18 @@ def _info(data: bytes, key: str) -> dict[str, str]:
 def _backup(key: str, info: Mapping[str, str], seen: Mapping[str, listing.Version]) -> BaseBackup:
     folder = key.rsplit("/", 1)[0] + "/"
     data = sum(v.size_bytes for k, v in seen.items() if k.startswith(folder) and k != key)
-    return BaseBackup(id=folder.rstrip("/").rsplit("/", 1)[-1], status=info["status"], begin_time=_time(info.get("begin_time")),
-                      end_time=_time(info.get("end_time")), begin_segment=info.get("begin_wal"), end_segment=info.get("end_wal"),
-                      end_lsn=info.get("end_xlog"), timeline=int(info.get("timeline", "0")), system_id=info.get("systemid", ""),
-                      data_bytes=data)
+    return BaseBackup(
+        id=folder.rstrip("/").rsplit("/", 1)[-1],
+        status=info["status"],
+        begin_time=_time(info.get("begin_time")),
+        end_time=_time(info.get("end_time")),
+        begin_segment=info.get("begin_wal"),
+        end_segment=info.get("end_wal"),
+        end_lsn=info.get("end_xlog"),
+        timeline=int(info.get("timeline", "0")),
+        system_id=info.get("systemid", ""),
+        data_bytes=data,
+    )
 
 
 def _time(value: str | None) -> str | None:

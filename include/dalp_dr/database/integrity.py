@@ -41,13 +41,17 @@ def facts_from(plan: DrillPlan, settings: Rows, integrity: Rows, inventory: Rows
     damage = [Damage(required(r, "kind"), required(r, "relation"), finding) for r in integrity if (finding := text(r, "finding"))]
     failures = text(setting, "checksum_failures")
     return DatabaseIntegrity(
-        server_version=required(setting, "server_version"), data_checksums=required(setting, "data_checksums"),
+        server_version=required(setting, "server_version"),
+        data_checksums=required(setting, "data_checksums"),
         checksum_failures=int(failures) if failures is not None else None,
-        heaps_checked=sum(kind == "heap" for kind, _ in checked), indexes_checked=sum(kind == "index" for kind, _ in checked),
-        damage=tuple(damage), tables={required(r, "name"): integer(r, "rows") for r in inventory if required(r, "kind") == "table" and not text(r, "error")},
+        heaps_checked=sum(kind == "heap" for kind, _ in checked),
+        indexes_checked=sum(kind == "index" for kind, _ in checked),
+        damage=tuple(damage),
+        tables={required(r, "name"): integer(r, "rows") for r in inventory if required(r, "kind") == "table" and not text(r, "error")},
         uncounted={required(r, "name"): error for r in inventory if required(r, "kind") == "table" and (error := text(r, "error"))},
         invalid_indexes=tuple(required(r, "name") for r in inventory if required(r, "kind") == "invalid_index"),
-        unvalidated_constraints=tuple(required(r, "name") for r in inventory if required(r, "kind") == "unvalidated_constraint"))
+        unvalidated_constraints=tuple(required(r, "name") for r in inventory if required(r, "kind") == "unvalidated_constraint"),
+    )
 
 
 def judge_integrity(facts: DatabaseIntegrity, plan: DrillPlan) -> CheckResult:

@@ -28,9 +28,14 @@ def version(row: Mapping[str, Any]) -> Version:
     try:
         modified = row["last_modified"]
         moment = modified if isinstance(modified, datetime) else utc(str(modified))
-        return Version(key=str(row["key"]), version_id=row.get("version_id"), last_modified=moment.astimezone(UTC),
-                       size_bytes=int(row.get("size_bytes") or 0), etag=str(row.get("etag") or ""),
-                       is_delete_marker=bool(row.get("is_delete_marker")))
+        return Version(
+            key=str(row["key"]),
+            version_id=row.get("version_id"),
+            last_modified=moment.astimezone(UTC),
+            size_bytes=int(row.get("size_bytes") or 0),
+            etag=str(row.get("etag") or ""),
+            is_delete_marker=bool(row.get("is_delete_marker")),
+        )
     except (KeyError, ValueError, TypeError) as error:
         raise FactError(f"Listing of the bucket: row {dict(row)!r} cannot be read ({error}).", "Ask the object store again.") from error
 

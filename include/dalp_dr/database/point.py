@@ -20,9 +20,15 @@ def window(archive: Archive, last: Commit) -> Window:
     """The recoverable window: from the end of the oldest usable base backup to the last archived commit."""
     best = archive.reachable()
     usable = [c for c in archive.chains() if c.usable]
-    return Window(earliest=min(c.backup.end_time or "" for c in usable), latest=last.time, latest_lsn=last.lsn,
-                  timeline=int((best.last or "0")[:8], 16), system_id=best.backup.system_id, base_backups=len(usable),
-                  segments=archive.longest().segments)
+    return Window(
+        earliest=min(c.backup.end_time or "" for c in usable),
+        latest=last.time,
+        latest_lsn=last.lsn,
+        timeline=int((best.last or "0")[:8], 16),
+        system_id=best.backup.system_id,
+        base_backups=len(usable),
+        segments=archive.longest().segments,
+    )
 
 
 def choose(policy: Policy, value: str | None, archive: Archive, last: Commit, seed: str) -> DatabasePoint:
@@ -43,11 +49,19 @@ def choose(policy: Policy, value: str | None, archive: Archive, last: Commit, se
 def _at_commit(archive: Archive, last: Commit, frozen: Window) -> DatabasePoint:
     position = lsn.parse(last.lsn)
     number = position // archive.segment_bytes
-    fitting = [c for c in archive.chains() if c.usable and c.backup.end_lsn and lsn.parse(c.backup.end_lsn) < position
-               and _numbers(archive, c)[0] <= number <= _numbers(archive, c)[1]]
+    fitting = [
+        c
+        for c in archive.chains()
+        if c.usable
+        and c.backup.end_lsn
+        and lsn.parse(c.backup.end_lsn) < position
+        and _numbers(archive, c)[0] <= number <= _numbers(archive, c)[1]
+    ]
     if not fitting:
-        raise RefusedError(f"The last archived commit {last.lsn} ({last.time}) lies before the end of every usable base backup.",
-                           "Wait until a transaction after the newest base backup is archived.")
+        raise RefusedError(
+            f"The last archived commit {last.lsn} ({last.time}) lies before the end of every usable base backup.",
+            "Wait until a transaction after the newest base backup is archived.",
+        )
     chosen = max(fitting, key=lambda c: c.backup.end_time or "")
     return _point(archive, chosen, last.time, last.lsn, number, frozen)
 
@@ -55,10 +69,12 @@ def _at_commit(archive: Archive, last: Commit, frozen: Window) -> DatabasePoint:
 def _at_time(archive: Archive, target: datetime, last: Commit, frozen: Window) -> DatabasePoint:
     fitting = [c for c in archive.chains() if c.usable and utc(c.backup.end_time or "") <= target < _reach(archive, c, last)]
     if not fitting:
-        gaps = "".join(f"; WAL {c.gap.first} to {c.gap.last} is missing after base backup {c.backup.id}"
-                       for c in archive.chains() if c.gap)
-        raise RefusedError(f"The database cannot be restored to {rfc3339(target)}: the recoverable window is {frozen.earliest} to "
-                           f"{frozen.latest} (exclusive){gaps}.", "Choose a moment inside the window.")
+        gaps = "".join(f"; WAL {c.gap.first} to {c.gap.last} is missing after base backup {c.backup.id}" for c in archive.chains() if c.gap)
+        raise RefusedError(
+            f"The database cannot be restored to {rfc3339(target)}: the recoverable window is {frozen.earliest} to "
+            f"{frozen.latest} (exclusive){gaps}.",
+            "Choose a moment inside the window.",
+        )
     chosen = max(fitting, key=lambda c: c.backup.end_time or "")
     return _point(archive, chosen, rfc3339(target), None, _uploaded_after(archive, chosen, target), frozen)
 
@@ -86,8 +102,14 @@ def _uploaded_after(archive: Archive, chain: Chain, moment: datetime) -> int:
 
 
 def _point(archive: Archive, chain: Chain, time: str, position: str | None, number: int, frozen: Window) -> DatabasePoint:
-    return DatabasePoint(window=frozen, backup_id=chain.backup.id, backup_end=chain.backup.end_time or "", target_time=time,
-                         target_lsn=position, replay_segments=number - _numbers(archive, chain)[0] + 1)
+    return DatabasePoint(
+        window=frozen,
+        backup_id=chain.backup.id,
+        backup_end=chain.backup.end_time or "",
+        target_time=time,
+        target_lsn=position,
+        replay_segments=number - _numbers(archive, chain)[0] + 1,
+    )
 
 
 def _random_time(archive: Archive, last: Commit, frozen: Window, seed: str) -> datetime:
@@ -124,5 +146,5 @@ def simulated_incident(archive: Archive, point: DatabasePoint, fetch: Fetch) -> 
         start = lsn.split(name, archive.segment_bytes)[1] * archive.segment_bytes + archive.segment_bytes - len(data)
         if any(utc(c.time) > target for c in wal.read(data, start).commits):
             return rfc3339(version.last_modified)
-        data = data[-archive.segment_bytes:]
+        data = data[-archive.segment_bytes :]
     raise FactError(f"No archived commit follows {point.target_time}.", "Choose an earlier target.")

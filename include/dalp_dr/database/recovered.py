@@ -42,9 +42,14 @@ class DatabaseRecovery:
     failure: str | None
 
 
-def facts_from(plan: DrillPlan, cluster: Mapping[str, Any], logs: Mapping[str, str] | None,
-               archive_rows_after: Iterable[Mapping[str, Any]] | None, finished_at: str | None = None,
-               failure: str | None = None) -> DatabaseRecovery:
+def facts_from(
+    plan: DrillPlan,
+    cluster: Mapping[str, Any],
+    logs: Mapping[str, str] | None,
+    archive_rows_after: Iterable[Mapping[str, Any]] | None,
+    finished_at: str | None = None,
+    failure: str | None = None,
+) -> DatabaseRecovery:
     """The facts of kind `database_recovery`, from the Cluster object, the logs and the archive listed again.
 
     `finished_at`: when the wait ended, clock of the worker; `failure`: what `recovery_log.cause_of_failure` said, if a pod failed.
@@ -54,16 +59,27 @@ def facts_from(plan: DrillPlan, cluster: Mapping[str, Any], logs: Mapping[str, s
     source: Mapping[str, Any] = next(iter(spec.get("externalClusters") or []), {})
     bootstrap = (spec.get("bootstrap") or {}).get("recovery") or {}
     return DatabaseRecovery(
-        cluster=metadata["name"], namespace=metadata["namespace"], uid=metadata.get("uid", ""), created_at=metadata.get("creationTimestamp", ""),
-        phase=state.get("phase") or "", instances=int(spec.get("instances") or 0), ready_instances=int(state.get("readyInstances") or 0),
-        ready=str(ready.get("status", "Unknown")), healthy_at=ready.get("lastTransitionTime"), image=str(state.get("image") or ""),
-        timeline=state.get("timelineID"), system_id=state.get("systemID"),
+        cluster=metadata["name"],
+        namespace=metadata["namespace"],
+        uid=metadata.get("uid", ""),
+        created_at=metadata.get("creationTimestamp", ""),
+        phase=state.get("phase") or "",
+        instances=int(spec.get("instances") or 0),
+        ready_instances=int(state.get("readyInstances") or 0),
+        ready=str(ready.get("status", "Unknown")),
+        healthy_at=ready.get("lastTransitionTime"),
+        image=str(state.get("image") or ""),
+        timeline=state.get("timelineID"),
+        system_id=state.get("systemID"),
         server_name=((source.get("plugin") or {}).get("parameters") or {}).get("serverName"),
         recovery_target={k: str(v) for k, v in (bootstrap.get("recoveryTarget") or {}).items()},
         archivers=tuple(str(p.get("name")) for p in spec.get("plugins") or [] if p.get("enabled", True)),
-        backup_section=bool(spec.get("backup")), log=recovery_log.read(logs) if logs is not None else None,
+        backup_section=bool(spec.get("backup")),
+        log=recovery_log.read(logs) if logs is not None else None,
         archive_writes=_foreign(plan, archive_rows_after) if archive_rows_after is not None else None,
-        finished_at=finished_at, failure=failure)
+        finished_at=finished_at,
+        failure=failure,
+    )
 
 
 def _foreign(plan: DrillPlan, rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -86,7 +102,9 @@ def judge_recovered(facts: DatabaseRecovery, plan: DrillPlan) -> CheckResult:
     findings = []
     if facts.phase != recovery.HEALTHY or facts.ready != "True" or facts.ready_instances != facts.instances or not facts.instances:
         findings += [facts.failure] if facts.failure else []
-        findings.append(f"phase {facts.phase or 'none'!r}, {facts.ready_instances} of {facts.instances} instances ready, Ready={facts.ready}")
+        findings.append(
+            f"phase {facts.phase or 'none'!r}, {facts.ready_instances} of {facts.instances} instances ready, Ready={facts.ready}"
+        )
     if facts.server_name != database.server_name:
         findings.append(f"recovered from server {facts.server_name}, not {database.server_name}")
     wanted = _wanted(plan)
@@ -94,8 +112,13 @@ def judge_recovered(facts: DatabaseRecovery, plan: DrillPlan) -> CheckResult:
         findings.append(f"recovery target {facts.recovery_target}, planned was {wanted}")
     if facts.cluster != database.cluster or facts.namespace != plan.namespace(plan.database_role):
         findings.append(f"Cluster {facts.namespace}/{facts.cluster} is not the drill's")
-    return expect(not findings, expected, f"{facts.phase or 'no phase'} at {facts.healthy_at or 'no time'}, timeline {facts.timeline}"
-                  + (f"; an earlier attempt failed: {facts.failure}" if facts.failure else ""), findings)
+    return expect(
+        not findings,
+        expected,
+        f"{facts.phase or 'no phase'} at {facts.healthy_at or 'no time'}, timeline {facts.timeline}"
+        + (f"; an earlier attempt failed: {facts.failure}" if facts.failure else ""),
+        findings,
+    )
 
 
 def _wanted(plan: DrillPlan) -> dict[str, str]:

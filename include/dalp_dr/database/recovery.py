@@ -18,9 +18,12 @@ CONTAINERS = recovery_log.CONTAINERS
 PARALLEL_SEGMENTS = 4
 
 HEALTHY = "Cluster in healthy state"
-HOPELESS = {"Cluster is unrecoverable and needs manual intervention",
-            "Cluster cannot proceed to reconciliation due to an unknown plugin being required",
-            "Invalid cluster definition", "Cluster has incomplete or invalid image catalog"}
+HOPELESS = {
+    "Cluster is unrecoverable and needs manual intervention",
+    "Cluster cannot proceed to reconciliation due to an unknown plugin being required",
+    "Invalid cluster definition",
+    "Cluster has incomplete or invalid image catalog",
+}
 
 
 def manifests(plan: DrillPlan) -> list[dict[str, Any]]:
@@ -40,15 +43,24 @@ def _object_store(plan: DrillPlan) -> dict[str, Any]:
     path = "/".join(p for p in (database.archive_bucket, database.archive_prefix.strip("/")) if p)
     configuration: dict[str, Any] = {
         "destinationPath": f"s3://{path}",
-        "s3Credentials": {"accessKeyId": {"name": ARCHIVE_SECRET, "key": "ACCESS_KEY_ID"},
-                          "secretAccessKey": {"name": ARCHIVE_SECRET, "key": "ACCESS_SECRET_KEY"}},
-        "wal": {"maxParallel": PARALLEL_SEGMENTS}}
+        "s3Credentials": {
+            "accessKeyId": {"name": ARCHIVE_SECRET, "key": "ACCESS_KEY_ID"},
+            "secretAccessKey": {"name": ARCHIVE_SECRET, "key": "ACCESS_SECRET_KEY"},
+        },
+        "wal": {"maxParallel": PARALLEL_SEGMENTS},
+    }
     if database.archive_endpoint:
         configuration["endpointURL"] = database.archive_endpoint
-    checksums = [{"name": f"AWS_{way}_CHECKSUM_{what}", "value": "when_required"}
-                 for way, what in (("REQUEST", "CALCULATION"), ("RESPONSE", "VALIDATION"))]
-    return {"apiVersion": "barmancloud.cnpg.io/v1", "kind": "ObjectStore", "metadata": _metadata(plan, OBJECT_STORE),
-            "spec": {"configuration": configuration, "instanceSidecarConfiguration": {"env": checksums}}}
+    checksums = [
+        {"name": f"AWS_{way}_CHECKSUM_{what}", "value": "when_required"}
+        for way, what in (("REQUEST", "CALCULATION"), ("RESPONSE", "VALIDATION"))
+    ]
+    return {
+        "apiVersion": "barmancloud.cnpg.io/v1",
+        "kind": "ObjectStore",
+        "metadata": _metadata(plan, OBJECT_STORE),
+        "spec": {"configuration": configuration, "instanceSidecarConfiguration": {"env": checksums}},
+    }
 
 
 def _cluster(plan: DrillPlan, point: DatabasePoint) -> dict[str, Any]:
@@ -69,10 +81,16 @@ def _cluster(plan: DrillPlan, point: DatabasePoint) -> dict[str, Any]:
         "inheritedMetadata": {"labels": naming.labels(plan.drill_id, plan.environment.name)},
         "storage": {"size": database.storage},
         "postgresql": {"parameters": dict(database.parameters)},
-        "bootstrap": {"recovery": {"source": EXTERNAL_CLUSTER, "database": database.database, "owner": database.owner,
-                                   "recoveryTarget": target}},
-        "externalClusters": [{"name": EXTERNAL_CLUSTER, "plugin": {
-            "name": PLUGIN, "parameters": {"barmanObjectName": OBJECT_STORE, "serverName": database.server_name}}}]}
+        "bootstrap": {
+            "recovery": {"source": EXTERNAL_CLUSTER, "database": database.database, "owner": database.owner, "recoveryTarget": target}
+        },
+        "externalClusters": [
+            {
+                "name": EXTERNAL_CLUSTER,
+                "plugin": {"name": PLUGIN, "parameters": {"barmanObjectName": OBJECT_STORE, "serverName": database.server_name}},
+            }
+        ],
+    }
     return {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "metadata": _metadata(plan, database.cluster), "spec": spec}
 
 
@@ -125,7 +143,12 @@ def _state(pod: dict[str, Any]) -> str:
     """The pod's phase, with what holds it up where Kubernetes says so."""
     state = pod.get("status") or {}
     containers = [*(state.get("initContainerStatuses") or []), *(state.get("containerStatuses") or [])]
-    waits = {w["reason"] for c in containers if (w := (c.get("state") or {}).get("waiting")) and w.get("reason") not in (None, "PodInitializing")}
-    waits |= {f"{c.get('reason')}: {c.get('message')}" for c in state.get("conditions") or []
-              if c.get("type") == "PodScheduled" and c.get("status") == "False"}
+    waits = {
+        w["reason"] for c in containers if (w := (c.get("state") or {}).get("waiting")) and w.get("reason") not in (None, "PodInitializing")
+    }
+    waits |= {
+        f"{c.get('reason')}: {c.get('message')}"
+        for c in state.get("conditions") or []
+        if c.get("type") == "PodScheduled" and c.get("status") == "False"
+    }
     return f"{state.get('phase') or 'unknown'}{' (' + '; '.join(sorted(waits)) + ')' if waits else ''}"

@@ -104,24 +104,33 @@ def read(logs: Mapping[str, str]) -> RecoveryLog:
 
 
 _CAUSES: tuple[tuple[str, str], ...] = (
-    (r"Expected empty archive",
-     "the recovering cluster would archive into a path that is not empty: it has an archiver, which a drill must never have"),
+    (
+        r"Expected empty archive",
+        "the recovering cluster would archive into a path that is not empty: it has an archiver, which a drill must never have",
+    ),
     (r'(?:secret|secrets) "?([-a-z0-9.]+)"? not found', "Secret {0} is missing in the sandbox namespace"),
-    (r"record with incorrect prev-link (\S+)",
-     "poisoned archive: WAL of two servers is mixed in it (record with incorrect prev-link {0})"),
+    (r"record with incorrect prev-link (\S+)", "poisoned archive: WAL of two servers is mixed in it (record with incorrect prev-link {0})"),
     (r"no backup found with ID (\S+)", "base backup {0} is not in the archive: wrong bucket or server name, or it was deleted"),
     (r"NoSuchBucket|bucket .{0,80}does not exist", "wrong bucket: the archive's bucket does not exist"),
     (r"AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|\(403\)", "the archive refused the read-only key"),
     (r"requested timeline (\d+) is not a child", "the target timeline {0} does not descend from the base backup's"),
-    (r"requested recovery stop point is before consistent recovery point",
-     "target too early: it lies before the end of the chosen base backup"),
-    (r"recovery aborted because of insufficient parameter settings",
-     "parameters of the recovered cluster are lower than the source's (max_connections and others)"),
+    (
+        r"requested recovery stop point is before consistent recovery point",
+        "target too early: it lies before the end of the chosen base backup",
+    ),
+    (
+        r"recovery aborted because of insufficient parameter settings",
+        "parameters of the recovered cluster are lower than the source's (max_connections and others)",
+    ),
     (r"No space left on device", "the recovery volume is full"),
-    (r"recovery ended before configured recovery target was reached",
-     "target beyond the archive: WAL ended before it, the last archived transaction was at {last}"),
-    (r"dial tcp .*(?:i/o timeout|connection refused)|Could not connect to the endpoint|Max retries exceeded|exit status 4\b",
-     "the backup store or the API server could not be reached from the recovery pod"),
+    (
+        r"recovery ended before configured recovery target was reached",
+        "target beyond the archive: WAL ended before it, the last archived transaction was at {last}",
+    ),
+    (
+        r"dial tcp .*(?:i/o timeout|connection refused)|Could not connect to the endpoint|Max retries exceeded|exit status 4\b",
+        "the backup store or the API server could not be reached from the recovery pod",
+    ),
 )
 
 

@@ -50,25 +50,38 @@ class RecoveryPoint:
     heartbeat_error: str | None
 
 
-def facts_from(plan: DrillPlan, recovery: Rows, heartbeat: Rows | None, last_commit: Rows | None, settings: Rows,
-               cluster: Mapping[str, Any]) -> RecoveryPoint:
+def facts_from(
+    plan: DrillPlan, recovery: Rows, heartbeat: Rows | None, last_commit: Rows | None, settings: Rows, cluster: Mapping[str, Any]
+) -> RecoveryPoint:
     """The facts of kind `database_recovery_point`. None for heartbeat or last_commit: that SQL text failed. Raises FactError."""
     state = one(recovery, "recovery.sql")
     created = str(cluster["metadata"].get("creationTimestamp") or "")
     if not created:
         raise FactError("The recovered Cluster has no creationTimestamp.", "Look at the Cluster object.")
     parent, switch, reason = _history(text(state, "history"))
-    before = [(required(r, "committed_at"), required(r, "xid")) for r in last_commit or ()
-              if utc(required(r, "committed_at")) < utc(created)]
+    before = [
+        (required(r, "committed_at"), required(r, "xid")) for r in last_commit or () if utc(required(r, "committed_at")) < utc(created)
+    ]
     newest = max(before, default=(None, None), key=lambda pair: pair[0] or "")
     beat = heartbeat[0] if heartbeat else None
     return RecoveryPoint(
-        in_recovery=true(state, "in_recovery"), timeline=integer(state, "timeline"), parent_timeline=parent, switch_lsn=switch,
-        reason=reason, checkpoint_lsn=required(state, "checkpoint_lsn"), system_id=required(state, "system_id"), created_at=created,
-        track_commit_timestamp=true(one(settings, "settings.sql"), "track_commit_timestamp"), newest_commit=newest[0],
-        newest_commit_xid=newest[1], commits_after_target=_after(plan, before), commit_error=_commit_error(last_commit, before),
-        heartbeat_at=required(beat, "at") if beat else None, heartbeat_id=required(beat, "id") if beat else None,
-        heartbeat_error="heartbeat.sql failed" if heartbeat is None else None)
+        in_recovery=true(state, "in_recovery"),
+        timeline=integer(state, "timeline"),
+        parent_timeline=parent,
+        switch_lsn=switch,
+        reason=reason,
+        checkpoint_lsn=required(state, "checkpoint_lsn"),
+        system_id=required(state, "system_id"),
+        created_at=created,
+        track_commit_timestamp=true(one(settings, "settings.sql"), "track_commit_timestamp"),
+        newest_commit=newest[0],
+        newest_commit_xid=newest[1],
+        commits_after_target=_after(plan, before),
+        commit_error=_commit_error(last_commit, before),
+        heartbeat_at=required(beat, "at") if beat else None,
+        heartbeat_id=required(beat, "id") if beat else None,
+        heartbeat_error="heartbeat.sql failed" if heartbeat is None else None,
+    )
 
 
 def _history(content: str | None) -> tuple[int | None, str | None, str | None]:
@@ -118,8 +131,11 @@ def _stop(facts: RecoveryPoint, target_lsn: str | None, target_time: str) -> lis
     if target_lsn is not None:
         begin, end = lsn.parse(target_lsn), lsn.parse(facts.switch_lsn)
         wrong = [] if facts.reason == f"after LSN {lsn.show(begin)}" else [f"recovery stopped {facts.reason!r}, not after LSN {target_lsn}"]
-        return wrong + ([] if begin < end <= begin + LARGEST_COMMIT_RECORD_BYTES
-                        else [f"timeline switched at {facts.switch_lsn}, not just after {target_lsn}"])
+        return wrong + (
+            []
+            if begin < end <= begin + LARGEST_COMMIT_RECORD_BYTES
+            else [f"timeline switched at {facts.switch_lsn}, not just after {target_lsn}"]
+        )
     stopped = re.fullmatch(r"before (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d(?::?\d\d)?)", facts.reason)
     if stopped is None:
         return [f"recovery stopped {facts.reason!r}, not before the first commit after {target_time}"]
@@ -172,4 +188,6 @@ def judge_heartbeat(facts: RecoveryPoint, plan: DrillPlan) -> CheckResult:
         seen = _precision(facts, plan.database.target_time)
         return expect(True, expected, seen) if facts.newest_commit else inconclusive(expected, f"{seen}; {facts.commit_error}")
     lag = (utc(plan.database.target_time) - utc(facts.heartbeat_at)).total_seconds()
-    return expect(lag <= HEARTBEAT_EXPECTED_SECONDS, expected, f"heartbeat {facts.heartbeat_id} of {facts.heartbeat_at}, {lag:.3f} s before")
+    return expect(
+        lag <= HEARTBEAT_EXPECTED_SECONDS, expected, f"heartbeat {facts.heartbeat_id} of {facts.heartbeat_at}, {lag:.3f} s before"
+    )

@@ -70,7 +70,7 @@ def read(data: bytes, first: int) -> Scan:
 
 
 def _commit_time(record: bytes, crc: int, start: int) -> str:
-    if crc32c.value(record[_RECORD.size:], record[:20]) != crc:
+    if crc32c.value(record[_RECORD.size :], record[:20]) != crc:
         raise FactError(f"WAL record at {lsn.show(start)}: its checksum is wrong.", "The archived segment is damaged.")
     position = _RECORD.size
     while record[position] in (_ORIGIN, _TOPLEVEL_XID):
@@ -96,8 +96,10 @@ def last_commit(archive: Archive, fetch: Fetch) -> Commit:
         if found:
             return found[-1]
         later = data
-    raise RefusedError(f"No transaction was committed in the {longest.segments} archived segments up to {longest.last}.",
-                       "Wait for the next transaction to be archived, or restore another database.")
+    raise RefusedError(
+        f"No transaction was committed in the {longest.segments} archived segments up to {longest.last}.",
+        "Wait for the next transaction to be archived, or restore another database.",
+    )
 
 
 def segment(archive: Archive, name: str, data: bytes) -> bytes:
@@ -115,13 +117,17 @@ class _Pages:
             raise FactError(f"WAL segment at {lsn.show(first)}: only {len(data)} bytes.", "The archived segment is cut off.")
         magic, info, *_ = _PAGE.unpack_from(data)
         if magic not in VERSIONS or not info & _LONG_HEADER:
-            raise FactError(f"WAL segment at {lsn.show(first)}: page magic {magic:04X} is none of PostgreSQL 13 to 18.",
-                            "Name the recovery point by policy `timestamp`, or update this project.")
+            raise FactError(
+                f"WAL segment at {lsn.show(first)}: page magic {magic:04X} is none of PostgreSQL 13 to 18.",
+                "Name the recovery point by policy `timestamp`, or update this project.",
+            )
         self.version = VERSIONS[magic]
         self.system_id, self.segment_bytes, self.page_bytes = _LONG.unpack_from(data, _PAGE.size)
         if not self.segment_bytes or len(data) % self.segment_bytes or first % self.segment_bytes:
-            raise FactError(f"WAL at {lsn.show(first)}: {len(data)} bytes are not whole segments of {self.segment_bytes}.",
-                            "The archived segment is cut off.")
+            raise FactError(
+                f"WAL at {lsn.show(first)}: {len(data)} bytes are not whole segments of {self.segment_bytes}.",
+                "The archived segment is cut off.",
+            )
         self._data, self._first, self._magic = data, first, magic
 
     def records(self) -> Iterator[tuple[int, int, bytes]]:
@@ -129,11 +135,10 @@ class _Pages:
         offset, previous = self._after_continuation(), None
         while offset < len(self._data):
             start = offset if offset % self.page_bytes else offset + self._header(offset)[0]
-            length = int.from_bytes(self._data[start:start + 4], "little")
+            length = int.from_bytes(self._data[start : start + 4], "little")
             where = lsn.show(self._first + start)
             if not _RECORD.size <= length <= _LARGEST_RECORD:
-                raise FactError(f"WAL at {where}: no record follows, though the segment is complete.",
-                                "The archived segment is damaged.")
+                raise FactError(f"WAL at {where}: no record follows, though the segment is complete.", "The archived segment is damaged.")
             taken = self._take(start, length)
             if taken is None:
                 return
@@ -143,8 +148,10 @@ class _Pages:
                 continue
             link = _RECORD.unpack_from(record)[2]
             if previous is not None and link != previous:
-                raise FactError(f"WAL at {where}: record with incorrect prev-link {lsn.show(link)}, expected {lsn.show(previous)}.",
-                                "Two servers have written into this archive.")
+                raise FactError(
+                    f"WAL at {where}: record with incorrect prev-link {lsn.show(link)}, expected {lsn.show(previous)}.",
+                    "Two servers have written into this archive.",
+                )
             previous = self._first + start
             if record[17] == _RM_XLOG and record[16] & 0xF0 == _XLOG_SWITCH:
                 offset = -(-offset // self.segment_bytes) * self.segment_bytes
@@ -169,11 +176,13 @@ class _Pages:
                 if info & _OVERWRITE:
                     return b"", offset, True
                 if not info & _CONTINUED or remaining != length:
-                    raise FactError(f"WAL at {lsn.show(self._first + offset)}: the record before it is not continued.",
-                                    "The archived segment is damaged.")
+                    raise FactError(
+                        f"WAL at {lsn.show(self._first + offset)}: the record before it is not continued.",
+                        "The archived segment is damaged.",
+                    )
                 offset += header
             piece = min(length, self.page_bytes - offset % self.page_bytes)
-            parts.append(self._data[offset:offset + piece])
+            parts.append(self._data[offset : offset + piece])
             offset, length = offset + piece, length - piece
         return b"".join(parts), -(-offset // 8) * 8, False
 
@@ -181,6 +190,8 @@ class _Pages:
         """(header bytes, flags, bytes continued from the page before), after checking that the page is the right one."""
         magic, info, _, address, remaining = _PAGE.unpack_from(self._data, offset)
         if magic != self._magic or address != self._first + offset:
-            raise FactError(f"WAL at {lsn.show(self._first + offset)}: the page is not from there (magic {magic:04X}, "
-                            f"address {lsn.show(address)}).", "The archived segment is damaged.")
+            raise FactError(
+                f"WAL at {lsn.show(self._first + offset)}: the page is not from there (magic {magic:04X}, address {lsn.show(address)}).",
+                "The archived segment is damaged.",
+            )
         return _PAGE.size + (_LONG.size if info & _LONG_HEADER else 0), info, remaining

@@ -42,12 +42,20 @@ def facts_from(archive: Archive, known_backups: tuple[str, ...] | None, source_t
     """The facts of kind `wal_archive`."""
     best = archive.best()
     return WalArchive(
-        root=archive.root, incident_time=archive.incident_time, segment_bytes=archive.segment_bytes, segments=len(archive.segments),
-        newest_segment=best.last if best else None, newest_uploaded_at=best.last_uploaded_at if best else None,
-        backups=archive.backups, chains=archive.chains(),
+        root=archive.root,
+        incident_time=archive.incident_time,
+        segment_bytes=archive.segment_bytes,
+        segments=len(archive.segments),
+        newest_segment=best.last if best else None,
+        newest_uploaded_at=best.last_uploaded_at if best else None,
+        backups=archive.backups,
+        chains=archive.chains(),
         timelines=tuple(sorted({timeline for timeline, _ in archive.segments} | set(archive.histories))),
-        rewritten=archive.rewritten, younger_than_incident=archive.younger, known_backups=known_backups,
-        source_timeline=source_timeline)
+        rewritten=archive.rewritten,
+        younger_than_incident=archive.younger,
+        known_backups=known_backups,
+        source_timeline=source_timeline,
+    )
 
 
 def judge_fresh(facts: WalArchive, plan: DrillPlan) -> CheckResult:
@@ -78,8 +86,11 @@ def judge_gaps(facts: WalArchive, plan: DrillPlan) -> CheckResult:
     if not facts.chains:
         return failed(expected, "no finished base backup")
     newest = max(facts.chains, key=lambda c: c.backup.end_time or "")
-    findings = [f"base backup {newest.backup.id}: {newest.missing_of_backup} of its own WAL segments are missing"] \
-        if newest.missing_of_backup else []
+    findings = (
+        [f"base backup {newest.backup.id}: {newest.missing_of_backup} of its own WAL segments are missing"]
+        if newest.missing_of_backup
+        else []
+    )
     findings += [_gap(newest, newest.gap)] if newest.gap else []
     chosen = next((c for c in facts.chains if plan.database and c.backup.id == plan.database.backup_id), None)
     if plan.database and chosen is None:
@@ -158,10 +169,17 @@ def restore_target(plan: DrillPlan, archive: Archive, last: Commit | None) -> Re
         raise FactError("The plan has no recovery point of the database.", "Choose the surface `database`.")
     chain = next((c for c in archive.chains() if c.backup.id == chosen.backup_id), None)
     return RestoreTarget(
-        policy=plan.policy, incident_time=plan.incident_time, target_time=chosen.target_time, target_lsn=chosen.target_lsn,
-        backup_id=chosen.backup_id, backup_end=chosen.backup_end, replay_segments=chosen.replay_segments,
-        window=point.window(archive, last) if last and archive.best() else None, backup_usable=bool(chain and chain.usable),
-        backup_end_seen=chain.backup.end_time if chain else None)
+        policy=plan.policy,
+        incident_time=plan.incident_time,
+        target_time=chosen.target_time,
+        target_lsn=chosen.target_lsn,
+        backup_id=chosen.backup_id,
+        backup_end=chosen.backup_end,
+        replay_segments=chosen.replay_segments,
+        window=point.window(archive, last) if last and archive.best() else None,
+        backup_usable=bool(chain and chain.usable),
+        backup_end_seen=chain.backup.end_time if chain else None,
+    )
 
 
 def judge_target(facts: RestoreTarget, plan: DrillPlan) -> CheckResult:

@@ -38,8 +38,12 @@ class BucketProtection:
 
 def facts_from(plan: DrillPlan, bucket: str, versioning: Mapping[str, Any], lifecycle: Mapping[str, Any] | None) -> BucketProtection:
     """The facts of kind `bucket_protection`, from S3's GetBucketVersioning and GetBucketLifecycleConfiguration."""
-    return BucketProtection(bucket=bucket, prefixes=named(plan, bucket).prefixes, versioning=versioning.get("Status"),
-                            rules=tuple(_rules((lifecycle or {}).get("Rules") or ())))
+    return BucketProtection(
+        bucket=bucket,
+        prefixes=named(plan, bucket).prefixes,
+        versioning=versioning.get("Status"),
+        rules=tuple(_rules((lifecycle or {}).get("Rules") or ())),
+    )
 
 
 def named(plan: DrillPlan, bucket: str) -> Bucket:
@@ -59,8 +63,13 @@ def _rules(rules: Any) -> Iterator[ExpiryRule]:
         both = chosen.get("And") or {}
         narrowed = any(key in part for part in (chosen, both) for key in ("Tag", "Tags", "ObjectSizeGreaterThan", "ObjectSizeLessThan"))
         prefix = rule.get("Prefix") or chosen.get("Prefix") or both.get("Prefix") or ""
-        yield ExpiryRule(id=str(rule.get("ID") or "without id"), prefix=prefix, noncurrent_days=int(expiry["NoncurrentDays"]),
-                         keeps_newer=expiry.get("NewerNoncurrentVersions"), narrowed=narrowed)
+        yield ExpiryRule(
+            id=str(rule.get("ID") or "without id"),
+            prefix=prefix,
+            noncurrent_days=int(expiry["NoncurrentDays"]),
+            keeps_newer=expiry.get("NewerNoncurrentVersions"),
+            narrowed=narrowed,
+        )
 
 
 def judge_versioning(facts: BucketProtection, plan: DrillPlan) -> CheckResult:
@@ -76,8 +85,10 @@ def judge_horizon(facts: BucketProtection, plan: DrillPlan) -> CheckResult:
     if facts.versioning is None:
         return failed(expected, "there are no versions: versioning was never switched on")
     short = [(r, p) for r in facts.rules for p in facts.prefixes if _overlap(r.prefix, p) and r.noncurrent_days < days]
-    told = [f"rule {r.id}: {r.noncurrent_days} days for {r.prefix or 'the whole bucket'}, which covers {'some of ' if r.narrowed else ''}{p}"
-            for r, p in short]
+    told = [
+        f"rule {r.id}: {r.noncurrent_days} days for {r.prefix or 'the whole bucket'}, which covers {'some of ' if r.narrowed else ''}{p}"
+        for r, p in short
+    ]
     if told:
         certain = any(not r.narrowed for r, _ in short)
         return failed(expected, told[0], told) if certain else inconclusive(expected, told[0], told)

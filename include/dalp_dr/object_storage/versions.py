@@ -127,8 +127,9 @@ def _sample(plan: DrillPlan, grouped: Mapping[str, list[Version]]) -> list[Versi
     return random.Random(plan.random_seed).sample(population, min(NONCURRENT_READS, len(population)))
 
 
-def facts_from(plan: DrillPlan, bucket: str, rows: Iterable[Mapping[str, Any]], documents: Rows,
-               reads: Iterable[Mapping[str, Any]]) -> ObjectVersions:
+def facts_from(
+    plan: DrillPlan, bucket: str, rows: Iterable[Mapping[str, Any]], documents: Rows, reads: Iterable[Mapping[str, Any]]
+) -> ObjectVersions:
     """The facts of kind `object_versions`. `reads`: key, version_id, and size_bytes and sha256 or error, of `reads_needed`."""
     prefixes, moment = named(plan, bucket).prefixes, utc(point_of(plan))
     grouped = by_key(rows)
@@ -138,43 +139,73 @@ def facts_from(plan: DrillPlan, bucket: str, rows: Iterable[Mapping[str, Any]], 
     population = _noncurrent(plan, grouped)
     own = _own(bucket, documents)
     return ObjectVersions(
-        bucket=bucket, at=point_of(plan), prefixes=prefixes, keys=len(grouped), versions=sum(not v.is_delete_marker for v in everything),
+        bucket=bucket,
+        at=point_of(plan),
+        prefixes=prefixes,
+        keys=len(grouped),
+        versions=sum(not v.is_delete_marker for v in everything),
         delete_markers=sum(v.is_delete_marker for v in everything),
-        keys_at_point={p: sum(c.version_id is not None and not c.is_delete_marker for k, c in current.items() if k.startswith(p))
-                       for p in prefixes},
-        younger=sum(v.last_modified > moment for v in everything), ambiguous=tuple(sorted(k for k, c in current.items() if c.ambiguous)),
+        keys_at_point={
+            p: sum(c.version_id is not None and not c.is_delete_marker for k, c in current.items() if k.startswith(p)) for p in prefixes
+        },
+        younger=sum(v.last_modified > moment for v in everything),
+        ambiguous=tuple(sorted(k for k, c in current.items() if c.ambiguous)),
         documents=tuple(_document(d, grouped, current, answers) for d in own),
-        noncurrent=tuple(_reading(v, answers) for v in _sample(plan, grouped)), noncurrent_population=len(population),
-        foreign=tuple(sorted(k for d in own if not (k := required(d, "object_key")).startswith(tuple(prefixes)))))
+        noncurrent=tuple(_reading(v, answers) for v in _sample(plan, grouped)),
+        noncurrent_population=len(population),
+        foreign=tuple(sorted(k for d in own if not (k := required(d, "object_key")).startswith(tuple(prefixes)))),
+    )
 
 
-def _document(row: Mapping[str, Any], grouped: Mapping[str, list[Version]], current: Mapping[str, VersionAt],
-              answers: Mapping[tuple[str, str | None], Mapping[str, Any]]) -> DocumentAnswer:
+def _document(
+    row: Mapping[str, Any],
+    grouped: Mapping[str, list[Version]],
+    current: Mapping[str, VersionAt],
+    answers: Mapping[tuple[str, str | None], Mapping[str, Any]],
+) -> DocumentAnswer:
     key, version_id = required(row, "object_key"), text(row, "version_id")
     listed = next((v for v in grouped.get(key, ()) if v.version_id == version_id and not v.is_delete_marker), None)
     read = answers.get((key, version_id), {"error": "not read"})
     return DocumentAnswer(
-        id=required(row, "id"), kind=required(row, "kind"), key=key, version_id=version_id, size_bytes=integer(row, "size_bytes"),
-        sha256=required(row, "sha256").lower(), listed_bytes=listed.size_bytes if listed else None,
-        read_bytes=None if "error" in read else int(read["size_bytes"]), read_sha256=None if "error" in read else str(read["sha256"]).lower(),
-        read_error=str(read["error"]) if "error" in read else None, current=current.get(key, VersionAt(None, False, None, False)))
+        id=required(row, "id"),
+        kind=required(row, "kind"),
+        key=key,
+        version_id=version_id,
+        size_bytes=integer(row, "size_bytes"),
+        sha256=required(row, "sha256").lower(),
+        listed_bytes=listed.size_bytes if listed else None,
+        read_bytes=None if "error" in read else int(read["size_bytes"]),
+        read_sha256=None if "error" in read else str(read["sha256"]).lower(),
+        read_error=str(read["error"]) if "error" in read else None,
+        current=current.get(key, VersionAt(None, False, None, False)),
+    )
 
 
 def _reading(version: Version, answers: Mapping[tuple[str, str | None], Mapping[str, Any]]) -> Reading:
     read = answers.get((version.key, version.version_id), {"error": "not read"})
-    return Reading(version.key, version.version_id, version.size_bytes, None if "error" in read else int(read["size_bytes"]),
-                   str(read["error"]) if "error" in read else None)
+    return Reading(
+        version.key,
+        version.version_id,
+        version.size_bytes,
+        None if "error" in read else int(read["size_bytes"]),
+        str(read["error"]) if "error" in read else None,
+    )
 
 
 def judge_readable(facts: ObjectVersions, plan: DrillPlan) -> CheckResult:
     """Every prefix had objects at the point, and what was listed can be read, noncurrent versions too."""
     expected = f"objects at {facts.at} in {', '.join(facts.prefixes)}, every one that was read as listed"
-    wrong = [f"{r.key} version {r.version_id}: {r.error or f'{r.read_bytes} bytes, listed are {r.listed_bytes}'}"
-             for r in facts.noncurrent if r.read_bytes != r.listed_bytes and (r.error is None or r.error in GONE)]
+    wrong = [
+        f"{r.key} version {r.version_id}: {r.error or f'{r.read_bytes} bytes, listed are {r.listed_bytes}'}"
+        for r in facts.noncurrent
+        if r.read_bytes != r.listed_bytes and (r.error is None or r.error in GONE)
+    ]
     unsure = [f"{r.key} version {r.version_id}: {r.error}" for r in facts.noncurrent if r.error and r.error not in GONE]
     empty = [f"{p} had no object" for p, count in facts.keys_at_point.items() if not count]
-    seen = (f"{sum(facts.keys_at_point.values())} keys at the point, {facts.versions} versions, {facts.delete_markers} delete markers, "
-            f"{len(facts.noncurrent)} of {facts.noncurrent_population} noncurrent versions read")
+    seen = (
+        f"{sum(facts.keys_at_point.values())} keys at the point, {facts.versions} versions, {facts.delete_markers} delete markers, "
+        f"{len(facts.noncurrent)} of {facts.noncurrent_population} noncurrent versions read"
+    )
     if wrong:
         return failed(expected, seen, wrong)
     if unsure or empty:

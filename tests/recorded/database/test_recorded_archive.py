@@ -31,8 +31,10 @@ def listing() -> list[dict[str, Any]]:
         if key not in several:
             rows.append({"key": key, "version_id": "v1", "last_modified": at, "size_bytes": int(size), "etag": key})
     for key, versions in several.items():
-        rows += [{"key": key, "version_id": f"v{n}", "last_modified": f"{DAY}T{at}Z", "size_bytes": size, "etag": etag}
-                 for n, (at, size, etag) in enumerate(versions)]
+        rows += [
+            {"key": key, "version_id": f"v{n}", "last_modified": f"{DAY}T{at}Z", "size_bytes": size, "etag": etag}
+            for n, (at, size, etag) in enumerate(versions)
+        ]
     return rows
 
 

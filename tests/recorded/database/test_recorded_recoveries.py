@@ -48,23 +48,34 @@ def test_nothing_known_quotes_the_last_error_and_lets_the_operator_try_again() -
     assert recovery_log.may_pass(cause)
 
 
-@pytest.mark.parametrize(("case", "field", "value"), [
-    ("beyond-archive", "redo_done_lsn", "0/4900FC8"),
-    ("beyond-archive", "last_completed", "2026-11-23 11:16:15.439231+00"),
-    ("beyond-archive", "started_at", "2026-11-23T11:15:57.515456374Z"),
-    ("ok", "base_restored_at", "2026-11-23T11:15:10.61510589Z"),
-])
+@pytest.mark.parametrize(
+    ("case", "field", "value"),
+    [
+        ("beyond-archive", "redo_done_lsn", "0/4900FC8"),
+        ("beyond-archive", "last_completed", "2026-11-23 11:16:15.439231+00"),
+        ("beyond-archive", "started_at", "2026-11-23T11:15:57.515456374Z"),
+        ("ok", "base_restored_at", "2026-11-23T11:15:10.61510589Z"),
+    ],
+)
 def test_marks_of_the_logs(case: str, field: str, value: str) -> None:
     assert getattr(recovery_log.read(logs(case)), field) == value
 
 
 def test_marks_of_a_stop_at_a_position() -> None:
     """Messages of PostgreSQL 15, recovering to an LSN inclusive."""
-    messages = ["redo starts at 0/6000028", 'recovery stopping after WAL location (LSN) "0/70074E8"', "redo done at 0/70074E8 system usage",
-                "last completed transaction was at log time 2026-11-24 15:29:32.820656+00", "selected new timeline ID: 2",
-                "archive recovery complete", 'restored log file "000000010000000000000006" from archive']
-    lines = [json.dumps({"ts": "2026-11-24T15:29:48Z", "logger": "postgres", "msg": "record",
-                         "record": {"error_severity": "LOG", "message": m}}) for m in messages]
+    messages = [
+        "redo starts at 0/6000028",
+        'recovery stopping after WAL location (LSN) "0/70074E8"',
+        "redo done at 0/70074E8 system usage",
+        "last completed transaction was at log time 2026-11-24 15:29:32.820656+00",
+        "selected new timeline ID: 2",
+        "archive recovery complete",
+        'restored log file "000000010000000000000006" from archive',
+    ]
+    lines = [
+        json.dumps({"ts": "2026-11-24T15:29:48Z", "logger": "postgres", "msg": "record", "record": {"error_severity": "LOG", "message": m}})
+        for m in messages
+    ]
     found = recovery_log.read({recovery_log.FULL_RECOVERY: "\n".join(lines)})
     assert (found.redo_start_lsn, found.redo_done_lsn, found.new_timeline, found.segments_restored) == ("0/6000028", "0/70074E8", 2, 1)
     assert found.stop == 'after WAL location (LSN) "0/70074E8"'
