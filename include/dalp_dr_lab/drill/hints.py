@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from dalp_dr_lab.drill.rest import DagRun, TaskInstance
 
@@ -22,6 +24,9 @@ _NOISE = (
     "Done. Returned",
     "Worker startup",
     "AWS Connection",
+    "Skipping masking",
+    "Pushing xcom",
+    "Retry policy",
 )
 
 
@@ -43,13 +48,19 @@ def _tail(path: Path) -> list[str]:
         return file.read().decode(errors="replace").splitlines()
 
 
+def _error(entry: Mapping[str, Any]) -> str:
+    """What an exception said; Airflow logs the first of a chain first."""
+    details = entry.get("error_detail") or [{}]
+    return str(details[0].get("exc_value", "")).strip()
+
+
 def _last(lines: list[str]) -> str:
     for text in reversed(lines):
         try:
             entry = json.loads(text)
         except ValueError:
             continue
-        said = str(entry.get("event", ""))
+        said = _error(entry) or str(entry.get("event", ""))
         if entry.get("level") in ("info", "warning", "error") and said and not said.startswith(_NOISE):
             return said.splitlines()[0][:_LENGTH]
     return ""

@@ -34,3 +34,11 @@ def test_airflows_own_lines_are_left_out(tmp_path: Path) -> None:
 
 def test_no_log_is_no_hint(tmp_path: Path) -> None:
     assert hints.last_words(tmp_path, RUN, TASK) == ""
+
+
+def test_an_error_is_said_in_its_own_words(tmp_path: Path) -> None:
+    write(tmp_path, "attempt=1.log", ("info", "Volumes are read"))
+    path = next(tmp_path.rglob("attempt=1.log"))
+    failed = {"level": "error", "event": "Task failed with exception", "error_detail": [{"exc_value": "volume is empty\nmore"}]}
+    path.write_text(path.read_text() + json.dumps(failed) + "\n" + json.dumps({"level": "info", "event": "Retry policy decision"}))
+    assert hints.last_words(tmp_path, RUN, TASK) == "volume is empty"
