@@ -3,12 +3,13 @@
 import json
 
 import pytest
+import vyper
+
 from dalp_dr_lab.miniature.contracts import FOLDER, constructor_arguments
 from dalp_dr_lab.miniature.services import ethereum
 
 
 def test_bytecode_and_interface_equal_a_new_compilation() -> None:
-    vyper = pytest.importorskip("vyper", reason="the compiler is not installed here")
     output = vyper.compile_code((FOLDER / "token.vy").read_text(), output_formats=["abi", "bytecode"])
     assert output["bytecode"] == (FOLDER / "token.bin").read_text().strip()
     assert output["abi"] == json.loads((FOLDER / "token.abi.json").read_text())
@@ -29,9 +30,7 @@ def test_bytecode_and_interface_equal_a_new_compilation() -> None:
 def test_bytecode_has_the_functions_that_the_services_call(signature: str) -> None:
     abi = json.loads((FOLDER / "token.abi.json").read_text())
     functions = {
-        f"{item['name']}({','.join(argument['type'] for argument in item['inputs'])})"
-        for item in abi
-        if item["type"] == "function"
+        f"{item['name']}({','.join(argument['type'] for argument in item['inputs'])})" for item in abi if item["type"] == "function"
     }
     assert signature in functions
     assert ethereum.selector(signature).startswith("0x")
