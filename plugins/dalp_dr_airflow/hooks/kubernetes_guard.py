@@ -31,7 +31,7 @@ class WriteScope:
             raise RefusedError(
                 f"{method} {place}{f' {name}' if name else ''} was about to be sent: that is outside of the sandbox.",
                 f"Only namespaces that begin with {self.namespace_prefix} are ever written, and drill-* objects in "
-                f"{self.velero_namespace}. Compare sandbox.namespace_prefix in the environment file with what was asked.",
+                f"{self.velero_namespace}. Compare sandbox.namespace_prefix in the environment file with the request.",
             )
 
     def inside(self, namespace: str | None) -> bool:

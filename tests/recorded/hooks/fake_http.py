@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+KUBERNETES = "fake_kubernetes"  # id of the connection that leads to a fake API server
+
 
 @dataclass(frozen=True)
 class Asked:

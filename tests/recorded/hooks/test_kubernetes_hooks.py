@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import KUBERNETES
-from fake_http import FakeHttp
+from fake_http import KUBERNETES, FakeHttp
 
 from dalp_dr.errors import InputError, RefusedError
 from dalp_dr_airflow.hooks.errors import Conflict, Denied, Missing, NoAnswer, RetryPolicy

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 from airflow.triggers.base import BaseTrigger
-from conftest import KUBERNETES
-from fake_http import FakeHttp
+from fake_http import KUBERNETES, FakeHttp
 
 from dalp_dr_airflow.hooks.errors import CallError, call_error
 from dalp_dr_airflow.triggers import custom_object
