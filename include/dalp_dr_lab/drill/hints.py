@@ -49,7 +49,7 @@ def _tail(path: Path) -> list[str]:
 
 
 def _error(entry: Mapping[str, Any]) -> str:
-    """What an exception said; Airflow logs the first of a chain first."""
+    """What an exception said: the one that failed the task comes first, its causes after it."""
     details = entry.get("error_detail") or [{}]
     return str(details[0].get("exc_value", "")).strip()
 
