@@ -132,7 +132,7 @@ CATALOGUE: dict[str, Any] = {"kinds": KINDS, "checks": CHECKS}
 
 ASKED = datetime(2026, 10, 6, 6, 0, tzinfo=UTC)
 SEALED_AT, SIGNED_AT, DECIDED_AT, TORN_DOWN_AT = (
-    "2026-10-06T06:10:00Z",
+    "2026-10-06T06:10:00.123456Z",
     "2026-10-06T06:20:00Z",
     "2026-10-06T06:21:00Z",
     "2026-10-06T06:15:00Z",

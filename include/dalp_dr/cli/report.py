@@ -35,10 +35,10 @@ def run(chosen: argparse.Namespace) -> int:
     view = of_verified(result, bundle)
     folder = chosen.out or bundle.parent
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"report.html": report.render_html(view).encode(), "report.pdf": report.render_pdf(view)}
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    written = {name: str(folder / name) for name in files}
+    files = {"report.html": folder / "report.html", "report.pdf": folder / "report.pdf"}
+    files["report.html"].write_text(report.render_html(view), encoding="utf-8")
+    files["report.pdf"].write_bytes(report.render_pdf(view))
+    written = {name: str(path) for name, path in files.items()}
     shown = {**written, "decision": result.decision.value}
     print(json.dumps(shown, indent=2) if chosen.json else "\n".join(written.values()))
     return result.exit_code

@@ -13,10 +13,10 @@ from dalp_dr.dossier import Dossier, Outcome
 from dalp_dr.evidence.verify import Verification
 from dalp_dr.model.check import FINDINGS_SHOWN, Stage, Surface, Verdict, worst
 from dalp_dr.model.plan import DrillPlan, utc
+from dalp_dr.report.facts import in_words
 from dalp_dr.report.split import Step, steps
 from dalp_dr.text import seconds, visible
 
-FACTS_SHOWN = 8
 SURFACE_NAMES = {
     Surface.DATABASE: "Database",
     Surface.KUBERNETES_RESOURCES: "Kubernetes resources",
@@ -273,7 +273,7 @@ def _rows(dossier: Dossier) -> tuple[EvidenceRow, ...]:
     for row in dossier.seed_rows():
         kinds = {k.name for k in dossier.known_kinds.values() if k.seed_row == row.title}
         verdict = worst(o.result.verdict for o in dossier.outcomes() if o.check.kind in kinds)
-        entries = tuple((visible(r.subject), in_words(r.facts or {})) for r in row.records)
+        entries = tuple((visible(r.subject), in_words(r.kind, r.facts or {})) for r in row.records)
         found.append(
             EvidenceRow(
                 row.title,
@@ -283,25 +283,6 @@ def _rows(dossier: Dossier) -> tuple[EvidenceRow, ...]:
             )
         )
     return tuple(found)
-
-
-def in_words(facts: Mapping[str, Any], limit: int = FACTS_SHOWN) -> str:
-    """The first facts as `name value`; long lists by their length; what is left over is counted."""
-    shown: list[str] = []
-    for name, value in facts.items():
-        label = visible(name).replace("_", " ")
-        if isinstance(value, Mapping):
-            shown += [
-                f"{label} {visible(k).replace('_', ' ')} {visible(v)}"
-                for k, v in value.items()
-                if isinstance(v, (str, int, float)) and v != ""
-            ]
-        elif isinstance(value, (list, tuple)):
-            shown.append(f"{label} {len(value)}")
-        elif value is not None and value != "":
-            shown.append(f"{label} {'yes' if value is True else 'no' if value is False else visible(value)}")
-    rest = len(shown) - limit
-    return "; ".join(shown[:limit]) + (f"; {rest} more" if rest > 0 else "")
 
 
 def _reasons(proposal: Proposal) -> tuple[CheckRow, ...]:

@@ -47,4 +47,4 @@ def render_pdf(view: View) -> bytes:
 
 
 def _dated(view: View) -> datetime:
-    return utc(view.dated) if view.dated else datetime(1970, 1, 1, tzinfo=UTC)
+    return utc(view.dated).replace(microsecond=0) if view.dated else datetime(1970, 1, 1, tzinfo=UTC)

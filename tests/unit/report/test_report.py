@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import re
 import xml.etree.ElementTree as ET
@@ -19,7 +20,8 @@ from dalp_dr.evidence.bundle import Bundle
 from dalp_dr.evidence.verify import verify
 from dalp_dr.model.record import encode
 from dalp_dr.report import charts, split
-from dalp_dr.report.page import Bar, Point, critical_path, in_words
+from dalp_dr.report.facts import FIRST, in_words
+from dalp_dr.report.page import Bar, Point, critical_path
 from dalp_dr.text import seconds, visible
 from synthetic_drill import (
     CATALOGUE,
@@ -181,7 +183,7 @@ def test_a_part_whose_moments_are_unknown_is_left_out() -> None:
 
 
 def test_people_are_waited_for_apart_from_the_clock() -> None:
-    assert READY.waiting_seconds == 600.0
+    assert READY.waiting_seconds == pytest.approx(600, abs=1)
     assert "not part of the recovery clock" in charts.timeline(READY.bars)
 
 
@@ -284,11 +286,24 @@ def test_visible_keeps_ordinary_text_of_any_language() -> None:
 def test_facts_in_words() -> None:
     facts = {
         "backup_name": "app-1",
-        "found": {"phase": "Completed", "none": None},
+        "found": {"phase": "Completed", "none": None, "deeper": {"x": 1}},
         "items": [1, 2],
         "ok": True,
         "empty": "",
         "no": None,
     }
-    assert in_words(facts) == "backup name app-1; found phase Completed; items 2; ok yes"
-    assert in_words(facts, 2) == "backup name app-1; found phase Completed; 2 more"
+    assert in_words("other", facts) == "backup name app-1; phase Completed; items 2; ok yes"
+    assert in_words("other", facts, 2) == "backup name app-1; phase Completed; 2 more"
+    assert in_words("other", {}) == ""
+
+
+def test_the_rows_begin_with_what_the_seed_asks_for() -> None:
+    facts = {"errors": 0, "found": {"backup": "app-2026", "started_at": "2026-10-06T02:00:00Z"}, "zeal": 1}
+    assert in_words("backup", facts) == "backup app-2026; started at 2026-10-06T02:00:00Z; errors 0"
+
+
+def test_every_fact_named_for_a_row_exists() -> None:
+    """The names follow the real record kinds; a renamed field shows here and not as an empty row."""
+    for kind, names in FIRST.items():
+        fields = {f.name for f in dataclasses.fields(catalogue.KINDS[kind].facts)}
+        assert {name.partition(".")[0] for name in names} <= fields, kind
