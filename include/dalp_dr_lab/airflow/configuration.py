@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from dalp_dr_lab.airflow.places import Places
 from dalp_dr_lab.airflow.settings import ROLES, Settings
 
 
-def variables(places: Places, settings: Settings) -> dict[str, str]:
-    """Airflow's settings for a machine with two cores and for drills that kill components."""
+def variables(places: Places, settings: Settings, tools: Path) -> dict[str, str]:
+    """Airflow's settings for a machine with two cores and for drills that kill components; `tools` holds helm."""
     return {
         "AIRFLOW_HOME": str(places.home),
         "DALP_DR_HOME": str(places.state),
+        "DALP_DR_HELM": str(tools / "helm"),
         "PYTHONPATH": f"{places.checkout / 'include'}{os.pathsep}{places.checkout / 'plugins'}",
         "AIRFLOW__CORE__DAGS_FOLDER": str(places.checkout / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(places.checkout / "plugins"),

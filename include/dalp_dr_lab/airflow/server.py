@@ -30,7 +30,7 @@ def up(lab: Lab) -> None:
     places = Places(lab.checkout, lab.home)
     chosen = settings.load(places, lab.port)
     settings.users(places)
-    own = configuration.variables(places, chosen)
+    own = configuration.variables(places, chosen, lab.tools)
     with step("Airflow's database"):
         _database(lab, places, chosen, own)
     variables = {**own, **as_variables(connections(outside.of(lab, places)))}

@@ -44,8 +44,9 @@ def table(found: Mapping[str, Any], places: Places) -> list[str]:
         lines += ["", *times(found)]
     if phases := found.get("phases"):
         lines += ["", "Phases     " + ", ".join(f"{one['name']} {_seconds(one.get('seconds'))}" for one in phases)]
-    if reasons := found.get("reasons"):
-        lines += ["", f"Reasons    {len(reasons)}", *(text for one in enumerate(reasons, 1) for text in reason(*one))]
+    if found.get("reasons"):
+        together = grouped(found["reasons"])
+        lines += ["", f"Reasons    {len(together)}", *(text for one in enumerate(together, 1) for text in reason(*one))]
     return [*lines, "", *where(places)]
 
 
@@ -59,6 +60,18 @@ def times(found: Mapping[str, Any]) -> list[str]:
     for name, got, goal in rows:
         lines.append(f"{name:<26}{_seconds(got):>10}{_seconds(goal):>10}  {_met(got, goal)}".rstrip())
     return lines
+
+
+def grouped(reasons: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The reasons in their order; those that say the same of several checks or subjects are one."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for one in reasons:
+        key = tuple(one.get(name) for name in ("surface", "verdict", "expected", "observed", "runbook"))
+        into = found.setdefault(key, {**one, "check": [], "subject": []})
+        for name in ("check", "subject"):
+            if one.get(name) not in (None, "drill", *into[name]):
+                into[name].append(one[name])
+    return [{**one, "check": ", ".join(one["check"]), "subject": ", ".join(one["subject"])} for one in found.values()]
 
 
 def reason(number: int, found: Mapping[str, Any]) -> list[str]:

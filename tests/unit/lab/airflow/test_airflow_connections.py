@@ -96,9 +96,9 @@ def test_the_viewer_cannot_answer_and_nobody_is_admin() -> None:
 
 
 def test_components_see_the_checkout_and_the_state(places: Places) -> None:
-    found = configuration.variables(places, settings.load(places, lambda name: 1))
+    found = configuration.variables(places, settings.load(places, lambda name: 1), Path("/tools"))
     assert found["PYTHONPATH"] == f"{places.checkout}/include:{places.checkout}/plugins"
-    assert found["DALP_DR_HOME"] == str(places.state)
+    assert (found["DALP_DR_HOME"], found["DALP_DR_HELM"]) == (str(places.state), "/tools/helm")
     assert found["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].startswith("postgresql+psycopg2://airflow:")
 
 

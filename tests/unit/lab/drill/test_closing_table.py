@@ -96,3 +96,13 @@ def test_a_damaged_summary_is_an_error(tmp_path: Path) -> None:
 
 def test_no_summary_is_none(tmp_path: Path) -> None:
     assert closing.summary(tmp_path) is None
+
+
+def test_one_cause_of_many_reasons_is_told_once(places: closing.Places) -> None:
+    one = SUMMARY["reasons"][0]
+    same = [{**one, "check": check, "subject": subject} for check in ("a", "b") for subject in ("app", "support")]
+    other = {**one, "observed": "something else", "subject": "drill"}
+    said = closing.table({**SUMMARY, "reasons": [*same, other]}, places)
+    assert "Reasons    2" in said
+    assert "  1. a, b (kubernetes_resources, app, support): fail" in said
+    assert "  2. volumes_hold_data (kubernetes_resources): fail" in said
