@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
 
 from dalp_dr.errors import DrillError
 from dalp_dr.model.check import Verdict, worst
@@ -60,6 +61,12 @@ class DrillOperator(BaseOperator):
         bad += [f"{j.record.kind} ({j.record.subject}): {j.record.error}" for j in judged if j.record.error]
         text = "; ".join(bad)[:1000] or "nothing was recorded"
         raise (CheckFailedError if verdict is Verdict.FAIL else CheckInconclusiveError)(text)
+
+
+def skip_dry_run(context: Context) -> None:
+    """Tasks that run whatever happened before them have nothing to do in a dry run."""
+    if context["params"].get("dry_run"):
+        raise AirflowSkipException("Dry run: the plan task's log says what would be done.")
 
 
 def attempt(kind: str, gatherer: Callable[[], Gathered], subject: str = "drill") -> Gathered:

@@ -14,7 +14,8 @@ from dalp_dr.model.check import Verdict
 from dalp_dr_airflow.drill import Drill, now
 from dalp_dr_airflow.errors import NotReadyError
 from dalp_dr_airflow.hooks.connections import signing_key
-from dalp_dr_airflow.operators.plan import release_lease
+from dalp_dr_airflow.operators.base import skip_dry_run
+from dalp_dr_airflow.operators.lease import release_lease
 from dalp_dr_airflow.operators.seal import home, newest_bundle, publish, state_after_seal
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class DecideOperator(BaseOperator):
         self.surfaces_only = surfaces_only
 
     def execute(self, context: Context) -> dict[str, Any]:
+        skip_dry_run(context)
         drill = Drill.open(context)
         try:
             sealed = newest_bundle(drill)

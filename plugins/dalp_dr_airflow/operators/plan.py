@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from dalp_dr import lease, planning
-from dalp_dr.database import archive, point, wal
-from dalp_dr.database.wal import Commit
-from dalp_dr.errors import RefusedError
+from airflow.sdk.exceptions import AirflowSkipException
+
+from dalp_dr import planning
+from dalp_dr.database import point
+from dalp_dr.errors import InputError, RefusedError
 from dalp_dr.evidence import canonical, ledger, records, seal
 from dalp_dr.model.environment import Route
 from dalp_dr.model.plan import DatabasePoint, DrillPlan
 from dalp_dr_airflow import provenance
-from dalp_dr_airflow.drill import LEASE_NAMESPACE, Drill, Gathered, environment_of
+from dalp_dr_airflow.drill import Drill, Gathered, environment_of
 from dalp_dr_airflow.hooks.connections import endpoint, signing_key
-from dalp_dr_airflow.hooks.errors import Conflict, Missing
+from dalp_dr_airflow.operators.archive import read_archive
 from dalp_dr_airflow.operators.base import DrillOperator
+from dalp_dr_airflow.operators.dry_run import describe
+from dalp_dr_airflow.operators.lease import take_lease
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-ARCHIVE_MINUTES = 60  # the lease outlives the drill's deadline by this much
 
 
 class PlanOperator(DrillOperator):
     """Freezes the drill. A rerun adopts the frozen plan: neither target nor clock ever move."""
 
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Says why in XCom when the drill is refused here: there is no plan, so no bundle will say it."""
+        try:
+            return super().execute(context)
+        except (InputError, RefusedError) as error:
+            context["ti"].xcom_push(key="refusal", value=error.diagnostics())
+            raise
+
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         asked = self.request(context)
+        if context["params"].get("dry_run"):
+            self.only_describe(drill, context, asked)
         key = signing_key(drill.environment.connections.evidence_signing)
         seal.check_key(key)
         take_lease(drill, asked)
@@ -44,6 +54,14 @@ class PlanOperator(DrillOperator):
                       {"plan_sha256": digest, "environment": drill.environment.name, "started_by": asked.started_by}, key,
                       at=plan.asked_at)
         yield Gathered("provenance", provenance.facts(plan, asked.reason, digest))
+
+    def only_describe(self, drill: Drill, context: Context, asked: planning.Request) -> None:
+        """Logs and pushes what the drill would do, then skips the rest of the run."""
+        text = describe(drill, self.freeze(drill, asked))
+        for line in text:
+            self.log.info("%s", line)
+        context["ti"].xcom_push(key="dry_run", value=text)
+        raise AirflowSkipException("Dry run: nothing was created.")
 
     @staticmethod
     def request(context: Context) -> planning.Request:
@@ -76,19 +94,6 @@ class PlanOperator(DrillOperator):
         return chosen, incident
 
 
-def read_archive(drill: Drill, incident: str) -> tuple[archive.Archive, Commit]:
-    """The archive as it was at `incident`, and its last commit. Raises FactError where it cannot be read."""
-    found = archive_at(drill, incident)
-    return found, wal.last_commit(found, drill.catalog.read)
-
-
-def archive_at(drill: Drill, incident: str) -> archive.Archive:
-    """The archive's listing, base backups and histories as they were at `incident`."""
-    rows, root = drill.catalog.objects(), archive.root(drill.environment.database)
-    contents = {key: drill.catalog.read(key, version) for key, version in archive.to_read(rows, root, incident)}
-    return archive.read(rows, root, contents, incident)
-
-
 def addresses(drill: Drill) -> dict[str, Route]:
     """Host and port of everything the sandbox may reach, from the connections; the API server behind its Service."""
     connections = drill.environment.connections
@@ -97,35 +102,3 @@ def addresses(drill: Drill) -> dict[str, Route]:
     return {"kubernetes_api": api, "backup_store": planning.route(endpoint(connections.backup_store), "backup_store"),
             "object_storage": planning.route(endpoint(connections.sandbox_object_read), "object_storage"),
             "rpc": planning.route(endpoint(connections.rpc_primary), "rpc")}
-
-
-def take_lease(drill: Drill, asked: planning.Request) -> None:
-    """Takes or adopts the environment's lease. Raises RefusedError when another drill holds it."""
-    name, moment = drill.environment.name, datetime.now(UTC)
-    path = f"/apis/coordination.k8s.io/v1/namespaces/{LEASE_NAMESPACE}/leases/dalp-drill-{name}"
-    hours = (drill.environment.deadline_minutes + ARCHIVE_MINUTES) / 60
-    wanted = lease.manifest(LEASE_NAMESPACE, name, asked.drill_id, moment, hours)
-    try:
-        found = drill.sandbox.get(path)
-    except Missing:
-        found, created = drill.sandbox.create(wanted)
-        if created:
-            return
-    lease.must_be_free(found, asked.drill_id, moment)
-    wanted["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
-    try:
-        drill.sandbox.replace(wanted)
-    except Conflict as conflict:
-        raise RefusedError("Another drill took the lease of this environment at the same moment.", "Try again.") from conflict
-
-
-def release_lease(drill: Drill) -> None:
-    """Gives the lease back if this drill still holds it."""
-    path = f"/apis/coordination.k8s.io/v1/namespaces/{LEASE_NAMESPACE}/leases/dalp-drill-{drill.environment.name}"
-    try:
-        found = drill.sandbox.get(path)
-    except Missing:
-        return
-    if lease.holder(found).drill_id == drill.drill_id:
-        drill.sandbox.delete(path, found["metadata"]["uid"])
-

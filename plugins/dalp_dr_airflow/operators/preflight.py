@@ -19,8 +19,8 @@ from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.errors import DrillRefusedError
 from dalp_dr_airflow.hooks.errors import Missing
 from dalp_dr_airflow.hooks.s3 import write_attempt
-from dalp_dr_airflow.operators.base import DrillOperator, attempt
-from dalp_dr_airflow.operators.plan import archive_at
+from dalp_dr_airflow.operators.base import DrillOperator, attempt, skip_dry_run
+from dalp_dr_airflow.operators.archive import archive_at
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -65,11 +65,16 @@ class SafetyCheckOperator(DrillOperator):
 
     @staticmethod
     def capacity(drill: Drill) -> Gathered:
-        names = {n.name for n in drill.plan.environment.source.namespaces}
-        pods = drill.sandbox.list("/api/v1/pods")
-        source_pods = [p for n in sorted(names) for p in drill.source.list(f"/api/v1/namespaces/{n}/pods")]
-        claims = [c for n in sorted(names) for c in drill.source.list(f"/api/v1/namespaces/{n}/persistentvolumeclaims")]
-        return Gathered("capacity", capacity.facts_from(drill.plan, drill.sandbox.list("/api/v1/nodes"), pods, source_pods, claims, None))
+        return Gathered("capacity", capacity_facts(drill, drill.plan))
+
+
+def capacity_facts(drill: Drill, plan: DrillPlan) -> capacity.Capacity:
+    """What the cluster has free and what this drill needs."""
+    names = sorted(n.name for n in plan.environment.source.namespaces)
+    pods = drill.sandbox.list("/api/v1/pods")
+    source_pods = [p for n in names for p in drill.source.list(f"/api/v1/namespaces/{n}/pods")]
+    claims = [c for n in names for c in drill.source.list(f"/api/v1/namespaces/{n}/persistentvolumeclaims")]
+    return capacity.facts_from(plan, drill.sandbox.list("/api/v1/nodes"), pods, source_pods, claims, None)
 
 
 class BackupCheckOperator(DrillOperator):
@@ -163,6 +168,7 @@ class PreflightGateOperator(DrillOperator):
         return []
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
+        skip_dry_run(context)
         drill = Drill.open(context)
         reasons = refusals(drill.plan, drill)
         if reasons:

@@ -13,8 +13,8 @@ from dalp_dr.errors import RefusedError
 from dalp_dr.evidence import bundle, canonical, ledger, seal
 from dalp_dr.model.record import encode
 from dalp_dr_airflow.drill import Drill, now
-from dalp_dr_airflow.errors import DrillRefusedError
 from dalp_dr_airflow.hooks.connections import signing_key
+from dalp_dr_airflow.operators.base import skip_dry_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -71,15 +71,12 @@ class SealEvidenceOperator(BaseOperator):
     """Closes the bundle of facts with its computed verdict and proposed decision. XCom: digest, verdict, proposal, uri."""
 
     def execute(self, context: Context) -> dict[str, Any]:
+        skip_dry_run(context)
         drill = Drill.open(context)
-        try:
-            plan = drill.plan
-        except RefusedError as error:
-            raise DrillRefusedError(f"{error} Nothing was recorded, so there is nothing to seal.") from error
         key = signing_key(drill.environment.connections.evidence_signing)
         numbers = bundles(drill)
         previous = newest_bundle(drill).manifest_sha256 if numbers else None
-        made = bundle.build(plan, drill.records(), captures(drill), encode(drill.facts("provenance")), previous,
+        made = bundle.build(drill.plan, drill.records(), captures(drill), encode(drill.facts("provenance")), previous,
                             (numbers[-1] if numbers else 0) + 1)
         sealed = seal.seal(made, key, now())
         folder = keep(drill, sealed)

@@ -9,12 +9,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from dalp_dr import naming
+from dalp_dr.dossier import Dossier
 from dalp_dr.errors import FactError
 from dalp_dr.isolation import routes
+from dalp_dr.model.check import Surface, Verdict
 from dalp_dr.model.environment import Service
 from dalp_dr.observability import telemetry
 from dalp_dr.services import health, journey, start
 from dalp_dr_airflow.drill import Drill, Gathered, now
+from dalp_dr_airflow.errors import DrillRefusedError
 from dalp_dr_airflow.hooks.connections import access_key
 from dalp_dr_airflow.hooks.errors import CallError
 from dalp_dr_airflow.hooks.kubernetes_paths import path_of
@@ -35,6 +38,25 @@ def workload_path(drill: Drill, service: Service) -> str:
     return path_of({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "namespace": drill.plan.namespace(service.role)}})
 
 
+MUST_PASS_BEFORE_START = ("canaries_refused", "default_deny_in_force", "sandbox_owned", "secrets_sealed", "database_objects_left_out",
+                          "no_archiver_in_sandbox")
+
+
+def check_ground(drill: Drill) -> None:
+    """Production code starts only behind a proven wall, without production's credentials, on a database that is there.
+
+    Other findings do not hold it back: what can still be learnt is learnt. Raises DrillRefusedError.
+    """
+    outcomes = Dossier(drill.plan, tuple(drill.records())).outcomes()
+    unsafe = [f"{o.check.id} ({o.subject}): {o.result.observed}" for o in outcomes
+              if o.check.id in MUST_PASS_BEFORE_START and o.result.verdict is not Verdict.PASS and o.subject != "after"]
+    if unsafe:
+        raise DrillRefusedError("Nothing is started: " + "; ".join(unsafe))
+    recovered = drill.facts("database_recovery")
+    if Surface.DATABASE in drill.plan.surfaces and recovered.healthy_at is None:
+        raise DrillRefusedError(f"Nothing is started: the restored database is not there ({recovered.phase}).")
+
+
 class ServiceStartOperator(DrillOperator):
     """Opens the allowed routes and releases the held workloads group by group; workers and side effects last."""
 
@@ -43,6 +65,7 @@ class ServiceStartOperator(DrillOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         drill = Drill.open(context)
+        check_ground(drill)
         for policy in routes.common(drill.plan):
             SandboxOperator.make(drill, policy)
         give_read_key(drill)
@@ -96,9 +119,12 @@ class ServiceHealthOperator(DrillOperator):
     def health(self, drill: Drill) -> Gathered:
         plan, polls = drill.plan, []
         services = [s for s in plan.environment.services if s.role in plan.covered_roles]
-        deadline = time.monotonic() + HEALTH_SECONDS
-        while not health.settled(plan, polls) and time.monotonic() < deadline:
+        released = any(drill.sandbox.get(workload_path(drill, s))["spec"].get("replicas") for s in services)
+        deadline = time.monotonic() + (HEALTH_SECONDS if released else 0)
+        while True:
             polls += [self.poll(drill, service) for service in services]
+            if health.settled(plan, polls) or time.monotonic() >= deadline:
+                break
             time.sleep(POLL_SECONDS)
         rows = drill.sql("sessions", "recovery")
         pods = [p for role in plan.covered_roles for p in drill.sandbox.list(f"/api/v1/namespaces/{plan.namespace(role)}/pods")]

@@ -129,7 +129,7 @@ def reconcile(proven: BaseOperator, started: Tasks) -> Tasks:
 def measure(proven: BaseOperator, reconciled: Tasks) -> Tasks:
     """Figures from marks; and whether the sandbox is still closed and untouched."""
     with TaskGroup("measure", tooltip="RTO, RPO of every surface, RTT; canaries again; manual changes"):
-        timing = MeasureOperator(task_id="timing", trigger_rule=LEARN)
+        timing = MeasureOperator(task_id="timing", trigger_rule=LEARN, retries=0)
         closing = [QuarantineProbeOperator(task_id="canaries_again", when="after", trigger_rule=LEARN),
                    ManualChangeOperator(task_id="manual_changes", trigger_rule=LEARN)]
         for task in (timing, *closing):
