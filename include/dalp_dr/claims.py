@@ -157,9 +157,7 @@ def of_environment(environment: Environment) -> dict[str, str | None]:
             source["backup_prefix"],
             [[n["name"], n["schedule"]] for n in source["namespaces"]],
         ],
-        "database_restore_path": [
-            database[k] for k in ("cluster", "archive_bucket", "archive_prefix", "server_name", "image")
-        ],
+        "database_restore_path": [database[k] for k in ("cluster", "archive_bucket", "archive_prefix", "server_name", "image")],
         "object_storage": whole["object_storage"],
         "infrastructure": [
             whole["cluster"],
@@ -178,8 +176,7 @@ def _changes(claim: Claim, environment: Environment | None, version: str | None)
     if version is not None:
         today["version"] = version
     return [
-        f"{name.replace('_', ' ')} changed since {claim.drill_id}: {str(claim.fingerprints.get(name))[:12]} then, "
-        f"{str(digest)[:12]} today"
+        f"{name.replace('_', ' ')} changed since {claim.drill_id}: {str(claim.fingerprints.get(name))[:12]} then, {str(digest)[:12]} today"
         for name, digest in today.items()
         if claim.fingerprints.get(name) != digest
     ]
@@ -197,7 +194,5 @@ def open_reasons(drills: Iterable[Verification]) -> tuple[OpenReason, ...]:
                 found.pop(key, None)
             elif outcome.ran or key not in found:
                 first = found[key].since_drill if key in found else str(drill.drill_id)
-                found[key] = OpenReason(
-                    *key, outcome.result.verdict.value, first, outcome.check.next_step, outcome.check.runbook
-                )
+                found[key] = OpenReason(*key, outcome.result.verdict.value, first, outcome.check.next_step, outcome.check.runbook)
     return tuple(found.values())

@@ -145,9 +145,7 @@ def _own(
     findings: Iterable[str] = (),
 ) -> Reason:
     """A reason of the decision itself."""
-    return Reason(
-        check, "drill", None, verdict, expected, observed, next_step, f"decision.md#{section}", tuple(findings)
-    )
+    return Reason(check, "drill", None, verdict, expected, observed, next_step, f"decision.md#{section}", tuple(findings))
 
 
 def _scope(plan: DrillPlan) -> list[Reason]:
@@ -236,16 +234,11 @@ def _captures(missing: tuple[str, ...]) -> list[Reason]:
 def _outcome_kind(dossier: Dossier, aborted: str | None) -> OutcomeKind:
     if aborted is not None:
         return OutcomeKind.ABORTED
-    stopped = any(
-        o.check.refuses and o.check.stage is Stage.PREFLIGHT and o.result.verdict is not Verdict.PASS
-        for o in dossier.outcomes()
-    )
+    stopped = any(o.check.refuses and o.check.stage is Stage.PREFLIGHT and o.result.verdict is not Verdict.PASS for o in dossier.outcomes())
     return OutcomeKind.REFUSED if stopped and not dossier.reached(Stage.ISOLATE) else OutcomeKind.NORMAL
 
 
-def final(
-    proposal: Proposal, plan: DrillPlan, bundle_sha256: str, sign_off: SignOff | None, cleared_by: Iterable[str] = ()
-) -> Final:
+def final(proposal: Proposal, plan: DrillPlan, bundle_sha256: str, sign_off: SignOff | None, cleared_by: Iterable[str] = ()) -> Final:
     """READY only when it was proposed and `sign_off` is a valid owner's approval of this bundle."""
     if proposal.decision is not Decision.READY:
         return Final(Decision.FIX, None)
@@ -253,9 +246,7 @@ def final(
     return Final(Decision.FIX if problem else Decision.READY, problem)
 
 
-def sign_off_problem(
-    plan: DrillPlan, bundle_sha256: str, sign_off: SignOff | None, cleared_by: Iterable[str] = ()
-) -> str | None:
+def sign_off_problem(plan: DrillPlan, bundle_sha256: str, sign_off: SignOff | None, cleared_by: Iterable[str] = ()) -> str | None:
     """Why this is not an owner's approval of this bundle; None when it is one."""
     if sign_off is None:
         return "no owner signed off"

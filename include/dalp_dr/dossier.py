@@ -91,9 +91,7 @@ class Dossier:
 
     def attempts(self, kind: str, subject: str) -> tuple[Record, ...]:
         """Every attempt at one record, oldest first."""
-        return tuple(
-            sorted((r for r in self.records if (r.kind, r.subject) == (kind, subject)), key=lambda r: r.attempt)
-        )
+        return tuple(sorted((r for r in self.records if (r.kind, r.subject) == (kind, subject)), key=lambda r: r.attempt))
 
     @cached_property
     def _outcomes(self) -> tuple[Outcome, ...]:
@@ -154,7 +152,5 @@ class Dossier:
     def reached(self, stage: Stage) -> bool:
         """True when a record with facts exists from this stage or a later one."""
         order = list(Stage)
-        later = {
-            kind.name for kind in self.known_kinds.values() if order.index(Stage(kind.stage)) >= order.index(stage)
-        }
+        later = {kind.name for kind in self.known_kinds.values() if order.index(Stage(kind.stage)) >= order.index(stage)}
         return any(r.kind in later and r.facts is not None for r in self.records)

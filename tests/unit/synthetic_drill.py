@@ -58,9 +58,7 @@ def judge_count(facts: CountFacts, plan: DrillPlan) -> CheckResult:
 
 def judge_rto(facts: TimingFacts, plan: DrillPlan) -> CheckResult:
     target = plan.environment.targets.rto_seconds
-    return expect(
-        facts.rto_seconds is not None and facts.rto_seconds <= target, f"at most {target} s", f"{facts.rto_seconds} s"
-    )
+    return expect(facts.rto_seconds is not None and facts.rto_seconds <= target, f"at most {target} s", f"{facts.rto_seconds} s")
 
 
 def roles(plan: DrillPlan) -> tuple[str, ...]:
@@ -124,9 +122,7 @@ CHECKS = (
         "Look.",
         "configuration.md#drift",
     ),
-    Check(
-        "rto_met", "timing", None, Stage.MEASURE, "In time?", judge_rto, "Look at the critical path.", "timing.md#rto"
-    ),
+    Check("rto_met", "timing", None, Stage.MEASURE, "In time?", judge_rto, "Look at the critical path.", "timing.md#rto"),
 )
 CATALOGUE: dict[str, Any] = {"kinds": KINDS, "checks": CHECKS}
 
@@ -194,9 +190,7 @@ CAPTURES = {canonical.sha256(CAPTURED): CAPTURED}
 GOOD = CountFacts(3, 3)
 
 
-def a_record(
-    plan: DrillPlan, kind: str, subject: str = "drill", facts: Any = GOOD, attempt: int = 1, **changes: Any
-) -> Record:
+def a_record(plan: DrillPlan, kind: str, subject: str = "drill", facts: Any = GOOD, attempt: int = 1, **changes: Any) -> Record:
     cites = (Capture("backup", "kubernetes: backups.velero.io velero/app", canonical.sha256(CAPTURED), len(CAPTURED)),)
     record = Record(
         kind,
@@ -239,17 +233,11 @@ def with_record(found: tuple[Record, ...], new: Record) -> tuple[Record, ...]:
 
 
 def public_pem(key: Ed25519PrivateKey) -> str:
-    return (
-        key.public_key()
-        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-        .decode()
-    )
+    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def private_pem(key: Ed25519PrivateKey) -> str:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
 
 
 KEY, OTHER_KEY, OWNER_KEY = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2, 3))
@@ -257,13 +245,9 @@ PUBLIC = dsse.PublicKey.from_pem(public_pem(KEY))
 PROVENANCE = {"versions": {"dalp_dr": "1.0.0"}, "commit": "b" * 40, "dirty": False}
 
 
-def sealed(
-    plan: DrillPlan | None = None, found: tuple[Record, ...] | None = None, key: Ed25519PrivateKey = KEY, **more: Any
-) -> Bundle:
+def sealed(plan: DrillPlan | None = None, found: tuple[Record, ...] | None = None, key: Ed25519PrivateKey = KEY, **more: Any) -> Bundle:
     plan = plan or a_plan()
-    built = bundle.build(
-        plan, good_records(plan) if found is None else found, CAPTURES, PROVENANCE, **more, **CATALOGUE
-    )
+    built = bundle.build(plan, good_records(plan) if found is None else found, CAPTURES, PROVENANCE, **more, **CATALOGUE)
     return seal.seal(built, private_pem(key), SEALED_AT)
 
 
@@ -313,9 +297,7 @@ def decided(
     return signed.with_after(
         "teardown",
         dsse.sign(
-            statement.teardown(
-                dossier.plan.drill_id, sealed_bundle.manifest_sha256, TORN_DOWN_AT, ("Namespace dalp-drill-1-app",), ()
-            ),
+            statement.teardown(dossier.plan.drill_id, sealed_bundle.manifest_sha256, TORN_DOWN_AT, ("Namespace dalp-drill-1-app",), ()),
             private_pem(key),
         ),
     )

@@ -61,9 +61,7 @@ def test_a_full_drill_with_a_route_switch_earns_a_claim() -> None:
     assert standing.publishable and standing.claim is not None
     assert standing.claim.bundle_sha256 == GREEN.bundle_sha256
     assert standing.claim.expires_at == "2027-10-07T06:20:00Z"
-    assert {"backup_location", "database_restore_path", "object_storage", "route_switch_procedure"} <= set(
-        standing.claim.fingerprints
-    )
+    assert {"backup_location", "database_restore_path", "object_storage", "route_switch_procedure"} <= set(standing.claim.fingerprints)
 
 
 NOT_EARNED = {
@@ -121,9 +119,7 @@ def test_reasons_stay_open_until_that_very_check_passes() -> None:
     first, second = a_plan("first"), later("second")
     failed = drill(first, broken=a_record(first, "telemetry", facts=CountFacts(3, 2)))
     again = drill(second, broken=a_record(second, "reconciliation", facts=CountFacts(3, 2)))
-    assert [(r.check, r.since_drill) for r in claims.standing([failed], NOW).open_reasons] == [
-        ("telemetry_queryable", first.drill_id)
-    ]
+    assert [(r.check, r.since_drill) for r in claims.standing([failed], NOW).open_reasons] == [("telemetry_queryable", first.drill_id)]
     assert [(r.check, r.since_drill) for r in claims.standing([failed, again], NOW).open_reasons] == [
         ("reconciliation_complete", second.drill_id)
     ]

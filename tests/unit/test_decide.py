@@ -142,9 +142,7 @@ FIXES = {
 
 
 @pytest.mark.parametrize(("records", "plan", "more", "check", "verdict"), FIXES.values(), ids=FIXES.keys())
-def test_fix_names_the_reason(
-    records: tuple[Record, ...], plan: DrillPlan, more: dict[str, Any], check: str, verdict: Verdict
-) -> None:
+def test_fix_names_the_reason(records: tuple[Record, ...], plan: DrillPlan, more: dict[str, Any], check: str, verdict: Verdict) -> None:
     proposal = proposed(records, plan, **more)
     assert proposal.decision is Decision.FIX
     reason = next(r for r in proposal.reasons if r.check == check)
@@ -231,7 +229,5 @@ def test_summary_has_what_scripts_rely_on() -> None:
         "targets",
     } <= set(content)
     assert content["reasons"][-1]["check"] == "owner_signed_off"
-    assert {"check", "surface", "verdict", "expected", "observed", "next_step", "runbook"} <= set(
-        content["reasons"][-1]
-    )
+    assert {"check", "surface", "verdict", "expected", "observed", "next_step", "runbook"} <= set(content["reasons"][-1])
     assert content["rto_seconds"] == 412.5 and content["phases"][0]["name"] == "restore"

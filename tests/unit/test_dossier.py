@@ -66,10 +66,7 @@ def test_the_newest_attempt_counts_and_all_are_kept() -> None:
         dossier = Dossier(PLAN, order, **CATALOGUE)
         assert dossier.record("reconciliation") == second
         assert dossier.attempts("reconciliation", "drill") == (first, second)
-    assert (
-        outcome_of((second, a_record(PLAN, "reconciliation", facts=CountFacts(3, 2), attempt=3))).result.verdict
-        is Verdict.FAIL
-    )
+    assert outcome_of((second, a_record(PLAN, "reconciliation", facts=CountFacts(3, 2), attempt=3))).result.verdict is Verdict.FAIL
 
 
 def test_a_surface_that_is_not_covered_is_not_required() -> None:
@@ -92,6 +89,4 @@ def test_a_row_lacks_facts_when_one_of_its_subjects_does() -> None:
 
 
 def test_a_row_that_no_kind_fills_is_missing() -> None:
-    assert set(Dossier(PLAN, (), kinds={"timing": KINDS["timing"]}, checks=CHECKS[-1:]).missing_seed_rows()) == set(
-        SEED_ROWS
-    )
+    assert set(Dossier(PLAN, (), kinds={"timing": KINDS["timing"]}, checks=CHECKS[-1:]).missing_seed_rows()) == set(SEED_ROWS)

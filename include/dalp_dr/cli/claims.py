@@ -23,15 +23,9 @@ def add_to(commands: Any) -> None:
         help="what RTO and RPO may be published today",
         description="Exit code 0: a claim may be published; 1: none may; 2: usage or unreadable input.",
     )
-    command.add_argument(
-        "--drills", type=Path, metavar="DIR", help="folder of drills (default: drills/ of the project's state)"
-    )
-    command.add_argument(
-        "--environment", type=Path, metavar="FILE", help="today's environment file, to see what changed"
-    )
-    command.add_argument(
-        "--version", metavar="COMMIT", help="today's commit of this project, to see whether it changed"
-    )
+    command.add_argument("--drills", type=Path, metavar="DIR", help="folder of drills (default: drills/ of the project's state)")
+    command.add_argument("--environment", type=Path, metavar="FILE", help="today's environment file, to see what changed")
+    command.add_argument("--version", metavar="COMMIT", help="today's commit of this project, to see whether it changed")
     command.add_argument("--key", type=Path, action="append", metavar="FILE", help="public key of the environment")
     command.add_argument("--ledger", type=Path, metavar="DIR", help="folder of the ledger; every drill must be in it")
     command.set_defaults(run=run)
@@ -41,9 +35,7 @@ def run(chosen: argparse.Namespace) -> int:
     environment = environment_file.read(chosen.environment) if chosen.environment else None
     keys = places.public_keys(chosen.key)
     folders = sorted(
-        p.parent
-        for p in (chosen.drills or places.state() / "drills").glob("*/bundle/manifest.json")
-        if not p.parent.parent.is_symlink()
+        p.parent for p in (chosen.drills or places.state() / "drills").glob("*/bundle/manifest.json") if not p.parent.parent.is_symlink()
     )
     history = [check(folder, keys, chosen.ledger) for folder in folders]
     result = claims.standing(history, datetime.now(UTC), environment, chosen.version)
@@ -64,8 +56,7 @@ def text(result: claims.Standing, history: list[Verification]) -> str:
     else:
         achieved = claim.achieved.get("rpo_by_surface") or {}
         lines = [
-            ("May be published" if result.publishable else "Withdrawn")
-            + f": {claim.environment}, proven by {claim.drill_id}, "
+            ("May be published" if result.publishable else "Withdrawn") + f": {claim.environment}, proven by {claim.drill_id}, "
             f"signed by {claim.signed_by}, until {claim.expires_at[:10]}",
             f"RTO {seconds(claim.targets['rto_seconds'])} (achieved {seconds(claim.achieved.get('rto_seconds'))})",
             *(
@@ -76,7 +67,6 @@ def text(result: claims.Standing, history: list[Verification]) -> str:
         ]
         lines += [f"withdrawn because {why}" for why in result.withdrawn_because]
     lines += [
-        f"open since {r.since_drill}: {r.check} ({r.subject}) {r.verdict}. {r.next_step} See {r.runbook}"
-        for r in result.open_reasons
+        f"open since {r.since_drill}: {r.check} ({r.subject}) {r.verdict}. {r.next_step} See {r.runbook}" for r in result.open_reasons
     ]
     return "\n".join(visible(line) for line in lines)

@@ -19,9 +19,7 @@ USAGE_ERROR = 2
 
 def parser() -> argparse.ArgumentParser:
     """The parser of every command."""
-    top = argparse.ArgumentParser(
-        prog="python -m dalp_dr", description="Evidence of recovery drills: check, show, sign."
-    )
+    top = argparse.ArgumentParser(prog="python -m dalp_dr", description="Evidence of recovery drills: check, show, sign.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for part in (verify, report, claims, schema, environment, sign):
         part.add_to(commands)

@@ -18,9 +18,7 @@ def add_to(commands: Any) -> None:
     check = parts.add_parser("check", help="validate a file; complaints name line, field and what to do")
     check.set_defaults(run=run_check)
     permissions = parts.add_parser("rbac", help="the Kubernetes manifests an administrator applies once")
-    permissions.add_argument(
-        "--side", choices=("both", "source", "sandbox"), default="both", help="which cluster they are for"
-    )
+    permissions.add_argument("--side", choices=("both", "source", "sandbox"), default="both", help="which cluster they are for")
     permissions.set_defaults(run=run_rbac)
     for part in (check, permissions):
         part.add_argument("file", type=Path, metavar="FILE")
@@ -40,11 +38,7 @@ def run_check(chosen: argparse.Namespace) -> int:
 def run_rbac(chosen: argparse.Namespace) -> int:
     environment = environment_file.read(chosen.file)
     if chosen.json:
-        print(
-            json.dumps(
-                {"apiVersion": "v1", "kind": "List", "items": rbac.manifests(environment, chosen.side)}, indent=2
-            )
-        )
+        print(json.dumps({"apiVersion": "v1", "kind": "List", "items": rbac.manifests(environment, chosen.side)}, indent=2))
     else:
         print(rbac.render(environment, chosen.side), end="")
     return 0

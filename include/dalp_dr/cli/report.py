@@ -17,9 +17,7 @@ from dalp_dr.cli.verify import check
 def add_to(commands: Any) -> None:
     command = commands.add_parser("report", help="write the report of a bundle as HTML and PDF")
     command.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder, tar or zip archive")
-    command.add_argument(
-        "--out", type=Path, metavar="DIR", help="where to write report.html and report.pdf (default: beside the bundle)"
-    )
+    command.add_argument("--out", type=Path, metavar="DIR", help="where to write report.html and report.pdf (default: beside the bundle)")
     command.add_argument("--key", type=Path, action="append", metavar="FILE", help="public key (PEM)")
     command.add_argument("--ledger", type=Path, metavar="DIR", help="folder of the ledger")
     command.set_defaults(run=run)

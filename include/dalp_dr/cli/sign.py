@@ -24,12 +24,8 @@ def add_to(commands: Any) -> None:
         help="approve or reject a bundle with your own key",
         description="Checks the bundle first and refuses to sign what is not intact.",
     )
-    command.add_argument(
-        "bundle", type=Path, metavar="BUNDLE", help="folder of a bundle; the answer is put into its after/"
-    )
-    command.add_argument(
-        "--as", dest="signer", required=True, metavar="USER", help="your user, as in the environment's owners"
-    )
+    command.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder of a bundle; the answer is put into its after/")
+    command.add_argument("--as", dest="signer", required=True, metavar="USER", help="your user, as in the environment's owners")
     command.add_argument("--private-key", type=Path, required=True, metavar="FILE", help="your own ed25519 key (PEM)")
     command.add_argument("--key", type=Path, action="append", metavar="FILE", help="public key of the environment")
     command.add_argument("--reject", metavar="REASON", help="reject it, for this reason")
@@ -41,9 +37,7 @@ def run(chosen: argparse.Namespace) -> int:
     try:
         pem = chosen.private_key.read_bytes()
     except OSError as error:
-        raise EvidenceError(
-            f"{chosen.private_key}: cannot be read ({error.strerror}).", "Give your private key file."
-        ) from error
+        raise EvidenceError(f"{chosen.private_key}: cannot be read ({error.strerror}).", "Give your private key file.") from error
     result = verify_bundle(bundle, places.public_keys(chosen.key))
     answer, signed = sign(bundle, result, chosen.signer, pem, chosen.reject, datetime.now(UTC))
     root = chosen.bundle / "bundle" if (chosen.bundle / "bundle" / "manifest.json").is_file() else chosen.bundle
@@ -59,8 +53,7 @@ def run(chosen: argparse.Namespace) -> int:
         json.dumps(document, indent=2)
         if chosen.json
         else visible(
-            f"{answer.signer} {'approves' if answer.approved else 'rejects'} {answer.drill_id}, bundle "
-            f"{answer.bundle_sha256}: {path}"
+            f"{answer.signer} {'approves' if answer.approved else 'rejects'} {answer.drill_id}, bundle {answer.bundle_sha256}: {path}"
         )
     )
     return 0

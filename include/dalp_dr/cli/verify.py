@@ -25,13 +25,9 @@ def add_to(commands: Any) -> None:
         description="Exit code 0: intact and READY; 1: intact, not READY; 2: unreadable; 3: not intact.",
     )
     command.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder, tar or zip archive")
-    command.add_argument(
-        "--key", type=Path, action="append", metavar="FILE", help="public key (PEM); may be given more than once"
-    )
+    command.add_argument("--key", type=Path, action="append", metavar="FILE", help="public key (PEM); may be given more than once")
     command.add_argument("--ledger", type=Path, metavar="DIR", help="folder of the ledger")
-    command.add_argument(
-        "--head", metavar="SHA256", help="digest of the newest ledger entry, as a second custodian kept it"
-    )
+    command.add_argument("--head", metavar="SHA256", help="digest of the newest ledger entry, as a second custodian kept it")
     command.add_argument("--drill-id", metavar="ID", help="the drill this must be the evidence of")
     command.set_defaults(run=run)
 
@@ -52,9 +48,7 @@ def check(
 ) -> Verification:
     """Bundle and, when given, its ledger. Raises EvidenceError when either cannot be read at all."""
     bundle = archive.read_bundle(path)
-    expected = drill_id or next(
-        (p.name for p in (path.resolve(), *path.resolve().parents[:1]) if _DRILL_FOLDER.match(p.name)), None
-    )
+    expected = drill_id or next((p.name for p in (path.resolve(), *path.resolve().parents[:1]) if _DRILL_FOLDER.match(p.name)), None)
     if ledger is None:
         result = verify_bundle(bundle, keys, expected, **catalogue)
         return result.with_more((), ("ledger not checked; give it with --ledger",))
@@ -83,8 +77,7 @@ def text(result: Verification) -> str:
     lines += [f"problem: {problem}" for problem in result.problems]
     if result.intact and result.proposal is not None:
         lines += [
-            f"{r.verdict.value}: {r.check} ({r.subject}): expected {r.expected}; observed {r.observed}. {r.next_step} "
-            f"See {r.runbook}"
+            f"{r.verdict.value}: {r.check} ({r.subject}): expected {r.expected}; observed {r.observed}. {r.next_step} See {r.runbook}"
             for r in result.proposal.reasons
         ]
         if result.sign_off_problem:

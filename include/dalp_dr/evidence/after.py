@@ -28,9 +28,7 @@ class After:
     notes: list[str] = field(default_factory=list)
 
 
-def check(
-    bundle: Bundle, plan: DrillPlan, proposal: decide.Proposal, keys: Iterable[dsse.PublicKey], sealed_at: str
-) -> After:
+def check(bundle: Bundle, plan: DrillPlan, proposal: decide.Proposal, keys: Iterable[dsse.PublicKey], sealed_at: str) -> After:
     """READY only with a decision statement that says so and agrees with the sign-off and the records."""
     result, ours = After(), tuple(keys)
     digest = canonical.sha256(bundle.files["manifest.json"])
@@ -49,16 +47,10 @@ def check(
                 trusted = (*ours, *owners.values()) if kind == "sign_off" else ours
                 opened = dsse.open_envelope(data, trusted, path)
                 subject, content = statement.predicate(opened.statement, predicate_type, path)
-                if (
-                    subject != digest
-                    or content.get("bundle_sha256") != digest
-                    or content.get("drill_id") != plan.drill_id
-                ):
+                if subject != digest or content.get("bundle_sha256") != digest or content.get("drill_id") != plan.drill_id:
                     raise EvidenceError(f"{path}: speaks of another bundle; it was replayed.")
                 if kind == "sign_off":
-                    result.sign_off = _signed_by_right_key(
-                        statement.read_sign_off(opened.statement, path), opened.key_id, owners, path
-                    )
+                    result.sign_off = _signed_by_right_key(statement.read_sign_off(opened.statement, path), opened.key_id, owners, path)
             except EvidenceError as error:
                 result.problems.append(Problem(path, str(error).removeprefix(f"{path}: ")))
                 continue
@@ -72,9 +64,7 @@ def owner_keys(plan: DrillPlan) -> dict[str, dsse.PublicKey]:
     """The owners' own public keys by user, as far as the environment names them. Raises EvidenceError for a wrong
     one.
     """
-    return {
-        owner.user: dsse.PublicKey.from_pem(owner.public_key) for owner in plan.environment.owners if owner.public_key
-    }
+    return {owner.user: dsse.PublicKey.from_pem(owner.public_key) for owner in plan.environment.owners if owner.public_key}
 
 
 def _signed_by_right_key(answer: SignOff, key_id: str, owners: dict[str, dsse.PublicKey], path: str) -> SignOff:
@@ -103,17 +93,13 @@ def _decide(
         return
     where = str(decision["path"])
     if decision.get("decision") != final.decision.value:
-        result.problems.append(
-            Problem(where, f"states {decision.get('decision')!r}; records and sign-off give {final.decision.value!r}")
-        )
+        result.problems.append(Problem(where, f"states {decision.get('decision')!r}; records and sign-off give {final.decision.value!r}"))
         return
     signed = said.get("sign_off", {})
     if final.decision is Decision.READY and decision.get("sign_off_sha256") != signed.get("envelope_sha256"):
         result.problems.append(Problem(where, "names another sign-off than the one in the bundle"))
         return
-    if late := _impossible(
-        sealed_at, result.sign_off.signed_at if result.sign_off else sealed_at, decision.get("decided_at")
-    ):
+    if late := _impossible(sealed_at, result.sign_off.signed_at if result.sign_off else sealed_at, decision.get("decided_at")):
         result.problems.append(Problem(where, late))
         return
     result.decision = final.decision
@@ -131,9 +117,7 @@ def _impossible(sealed_at: str, signed_at: str, decided_at: Any) -> str | None:
 def _notes(result: After, said: dict[str, dict[str, Any]]) -> None:
     answer = result.sign_off
     if answer and answer.method != "owner_key":
-        result.notes.append(
-            f"signed off by the account {answer.signer}: weaker than a signature with the owner's own key"
-        )
+        result.notes.append(f"signed off by the account {answer.signer}: weaker than a signature with the owner's own key")
     if answer and answer.played_by_lab:
         result.notes.append("the sign-off was played by the lab; it earns no claim")
     teardown = said.get("teardown")
@@ -141,6 +125,5 @@ def _notes(result: After, said: dict[str, dict[str, Any]]) -> None:
         result.notes.append("no proof of teardown yet")
     elif teardown.get("remaining"):
         result.notes.append(
-            f"the sandbox is not gone: {len(teardown['remaining'])} objects remain, "
-            f"kept until {teardown.get('kept_until')}"
+            f"the sandbox is not gone: {len(teardown['remaining'])} objects remain, kept until {teardown.get('kept_until')}"
         )

@@ -27,13 +27,9 @@ def read_bundle(path: Path) -> Bundle:
     elif tarfile.is_tarfile(path):
         files = _tar(path)
     else:
-        raise EvidenceError(
-            f"{path.name}: neither a folder nor a tar or zip archive.", "Give the folder or archive of a bundle."
-        )
+        raise EvidenceError(f"{path.name}: neither a folder nor a tar or zip archive.", "Give the folder or archive of a bundle.")
     if manifest.NAME not in files:
-        raise EvidenceError(
-            f"{path.name}: holds no bundle ({manifest.NAME} is missing).", "Give the folder of a bundle."
-        )
+        raise EvidenceError(f"{path.name}: holds no bundle ({manifest.NAME} is missing).", "Give the folder of a bundle.")
     return Bundle(files, canonical.sha256(files[manifest.NAME]))
 
 

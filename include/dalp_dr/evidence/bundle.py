@@ -66,9 +66,7 @@ class Bundle:
         """Plan and records, decoded. Raises EvidenceError naming the file that is wrong."""
         if PLAN not in self.files:
             raise EvidenceError(f"{PLAN}: missing.", "Take the whole bundle from the evidence store.")
-        found = tuple(
-            records.decode(data, path) for path, data in sorted(self.files.items()) if path.startswith("records/")
-        )
+        found = tuple(records.decode(data, path) for path, data in sorted(self.files.items()) if path.startswith("records/"))
         return Dossier(records.decode_plan(self.files[PLAN]), found, **catalogue)
 
     def put(self, store: EvidenceStore, prefix: str) -> None:
@@ -103,9 +101,7 @@ def build(
     for record in dossier.records:
         path = f"records/{record.name}"
         if path in files or not is_safe_key(path) or path.count("/") > 1:
-            raise EvidenceError(
-                f"{path} exists twice or is no file name.", "Each attempt writes one record of its own."
-            )
+            raise EvidenceError(f"{path} exists twice or is no file name.", "Each attempt writes one record of its own.")
         files[path] = records.encode(record)
     for capture in cited(dossier.records):
         data = captures.get(capture)
@@ -156,8 +152,7 @@ def verdict(dossier: Dossier, proposal: decide.Proposal, aborted: str | None) ->
             for o in dossier.outcomes()
         ],
         "seed_rows": [
-            {"title": row.title, "records": [r.name for r in row.records], "missing": list(row.missing)}
-            for row in dossier.seed_rows()
+            {"title": row.title, "records": [r.name for r in row.records], "missing": list(row.missing)} for row in dossier.seed_rows()
         ],
     }
 
@@ -165,13 +160,9 @@ def verdict(dossier: Dossier, proposal: decide.Proposal, aborted: str | None) ->
 def read(folder: Path) -> Bundle:
     """The bundle in a folder. Raises EvidenceError when there is none."""
     if not (folder / manifest.NAME).is_file():
-        raise EvidenceError(
-            f"{folder.name}: holds no bundle ({manifest.NAME} is missing).", "Give the folder of a bundle."
-        )
+        raise EvidenceError(f"{folder.name}: holds no bundle ({manifest.NAME} is missing).", "Give the folder of a bundle.")
     if odd := next((p for p in folder.rglob("*") if p.is_symlink() or not (p.is_file() or p.is_dir())), None):
-        raise EvidenceError(
-            f"{odd.relative_to(folder)}: neither a file nor a folder.", "Take the bundle from the evidence store."
-        )
+        raise EvidenceError(f"{odd.relative_to(folder)}: neither a file nor a folder.", "Take the bundle from the evidence store.")
     store = FolderStore(folder)
     files = {key: store.get(key) for key in store.list("")}
     return Bundle(files, canonical.sha256(files[manifest.NAME]))

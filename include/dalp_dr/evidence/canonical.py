@@ -101,9 +101,7 @@ def parse(data: bytes, what: str = "document") -> Any:
     deep nesting.
     """
     if len(data) > LIMIT_BYTES:
-        raise EvidenceError(
-            f"{what}: {len(data)} bytes; at most {LIMIT_BYTES} are read.", "This is not one of our files."
-        )
+        raise EvidenceError(f"{what}: {len(data)} bytes; at most {LIMIT_BYTES} are read.", "This is not one of our files.")
     try:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors

@@ -36,9 +36,7 @@ class PublicKey:
         try:
             key = serialization.load_pem_public_key(data)
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise EvidenceError(
-                "The public key is not readable PEM.", "Give the file of the environment's public key."
-            ) from error
+            raise EvidenceError("The public key is not readable PEM.", "Give the file of the environment's public key.") from error
         if not isinstance(key, Ed25519PublicKey):
             raise EvidenceError(f"The public key is {type(key).__name__}, not ed25519.", "Give an ed25519 key.")
         return cls(key, _key_id(key))
@@ -72,9 +70,7 @@ def public_of(private_pem: bytes | str) -> PublicKey:
 
 
 def _key_id(key: Ed25519PublicKey) -> str:
-    wire = base64.b64decode(
-        key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).split()[1]
-    )
+    wire = base64.b64decode(key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).split()[1])
     return "SHA256:" + base64.b64encode(hashlib.sha256(wire).digest()).decode().rstrip("=")
 
 
@@ -143,9 +139,7 @@ def _parts(data: bytes, what: str) -> tuple[bytes, list[tuple[str, bytes]]]:
     envelope = canonical.parse(data, what)
     try:
         if set(envelope) != {"payload", "payloadType", "signatures"} or envelope["payloadType"] != PAYLOAD_TYPE:
-            raise EvidenceError(
-                f"{what}: not a DSSE envelope of {PAYLOAD_TYPE}.", "Take the file from the evidence store."
-            )
+            raise EvidenceError(f"{what}: not a DSSE envelope of {PAYLOAD_TYPE}.", "Take the file from the evidence store.")
         signatures = [(str(s["keyid"]), base64.b64decode(s["sig"], validate=True)) for s in envelope["signatures"]]
         if len(signatures) != 1:
             raise EvidenceError(
@@ -154,15 +148,11 @@ def _parts(data: bytes, what: str) -> tuple[bytes, list[tuple[str, bytes]]]:
             )
         return base64.b64decode(envelope["payload"], validate=True), signatures
     except (KeyError, TypeError, binascii.Error) as error:
-        raise EvidenceError(
-            f"{what}: not a DSSE envelope ({error}).", "Take the file from the evidence store."
-        ) from error
+        raise EvidenceError(f"{what}: not a DSSE envelope ({error}).", "Take the file from the evidence store.") from error
 
 
 def _statement(payload: bytes, what: str) -> dict[str, Any]:
     statement = canonical.loads(payload, what)
     if not isinstance(statement, dict):
-        raise EvidenceError(
-            f"{what}: the payload is not an in-toto statement.", "Take the file from the evidence store."
-        )
+        raise EvidenceError(f"{what}: the payload is not an in-toto statement.", "Take the file from the evidence store.")
     return statement

@@ -37,9 +37,7 @@ class Entry:
     envelope: bytes
 
 
-def append(
-    store: EvidenceStore, kind: str, drill_id: str, payload: dict[str, Any], private_key_pem: bytes | str, at: str
-) -> Entry:
+def append(store: EvidenceStore, kind: str, drill_id: str, payload: dict[str, Any], private_key_pem: bytes | str, at: str) -> Entry:
     """Adds an entry at the end and returns it. An equal entry of this drill is found and returned instead (a rerun).
 
     `at`: UTC, RFC 3339, clock of the caller. Tasks may append at the same time: a place is first claimed by writing the
@@ -96,9 +94,7 @@ def _place(store: EvidenceStore, envelope: bytes, sequence: int) -> Entry:
     return entry
 
 
-def _signed(
-    sequence: int, kind: str, drill_id: str, at: str, previous: str | None, payload: dict[str, Any], key: bytes | str
-) -> bytes:
+def _signed(sequence: int, kind: str, drill_id: str, at: str, previous: str | None, payload: dict[str, Any], key: bytes | str) -> bytes:
     content = {
         "sequence": sequence,
         "kind": kind,
@@ -153,9 +149,7 @@ def parse(data: bytes, key: str) -> Entry:
             envelope=data,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise EvidenceError(
-            f"{key}: not a ledger entry ({error}).", "Take the ledger from the evidence store."
-        ) from error
+        raise EvidenceError(f"{key}: not a ledger entry ({error}).", "Take the ledger from the evidence store.") from error
     if key.removeprefix(PREFIX) != f"{entry.sequence:06d}-{entry.drill_id}-{entry.kind}.json":
         raise EvidenceError(
             f"{key}: its content is entry {entry.sequence} ({entry.kind} of {entry.drill_id}).",

@@ -31,11 +31,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     root = folder / "ledger" if (folder / "ledger").is_dir() else folder
     if not root.is_dir():
         raise EvidenceError(f"{folder}: there is no such folder.", "Give the folder of the ledger.")
-    return {
-        f"{ledger.PREFIX}{p.relative_to(root).as_posix()}": p.read_bytes()
-        for p in sorted(root.rglob("*"))
-        if p.is_file()
-    }
+    return {f"{ledger.PREFIX}{p.relative_to(root).as_posix()}": p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
 
 
 def check(files: dict[str, bytes], keys: Iterable[dsse.PublicKey], head: str | None = None) -> Ledger:
@@ -45,9 +41,7 @@ def check(files: dict[str, bytes], keys: Iterable[dsse.PublicKey], head: str | N
     _drills(result)
     digests = [entry.sha256 for entry in result.entries]
     if head is None:
-        result.notes.append(
-            "tail not proven: entries after the last one could be missing; give the noted digest with --head"
-        )
+        result.notes.append("tail not proven: entries after the last one could be missing; give the noted digest with --head")
     elif head not in digests:
         result.add(
             "ledger",
@@ -109,18 +103,14 @@ def _drills(result: Ledger) -> None:
             if entry.drill_id in opened:
                 result.add(entry.key, f"{entry.drill_id} was opened twice")
             for drill in [d for d in opened if d not in closed]:
-                result.add(
-                    opened[drill].key, f"{drill} was opened and never closed, although {entry.drill_id} came after it"
-                )
+                result.add(opened[drill].key, f"{drill} was opened and never closed, although {entry.drill_id} came after it")
                 closed.add(drill)
             opened.setdefault(entry.drill_id, entry)
         elif entry.drill_id not in opened:
             result.add(entry.key, f"{entry.drill_id} has no opening entry before it")
         if entry.kind in ledger.CLOSING:
             closed.add(entry.drill_id)
-    result.notes += [
-        f"{drill} is open: no decision, refusal or abortion yet" for drill in opened if drill not in closed
-    ]
+    result.notes += [f"{drill} is open: no decision, refusal or abortion yet" for drill in opened if drill not in closed]
 
 
 def bundle_problems(found: Ledger, bundle: Bundle, key_id: str | None = None) -> Iterator[Problem]:
@@ -149,14 +139,8 @@ def bundle_problems(found: Ledger, bundle: Bundle, key_id: str | None = None) ->
 def _statements(mine: list[ledger.Entry], bundle: Bundle, digest: str) -> Iterator[Problem]:
     for kind in ("sign_off", "decision", "teardown"):
         kept = {canonical.sha256(data): path for path, data in bundle.after(kind)}
-        entered = {
-            str(e.payload.get("envelope_sha256")): e
-            for e in mine
-            if e.kind == kind and e.payload.get("bundle_sha256") == digest
-        }
+        entered = {str(e.payload.get("envelope_sha256")): e for e in mine if e.kind == kind and e.payload.get("bundle_sha256") == digest}
         for sha256 in sorted(set(kept) - set(entered)):
             yield Problem(kept[sha256], "has no entry in the ledger")
         for sha256 in sorted(set(entered) - set(kept)):
-            yield Problem(
-                entered[sha256].key, f"the {kind} it enters is not in the bundle; it was left out or replaced"
-            )
+            yield Problem(entered[sha256].key, f"the {kind} it enters is not in the bundle; it was left out or replaced")

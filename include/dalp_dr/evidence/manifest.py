@@ -63,11 +63,7 @@ def of(drill_id: str, attempt: int, previous: str | None, files: Mapping[str, by
 def decode(data: bytes) -> Manifest:
     """Raises EvidenceError when it is not a manifest of this version."""
     content = canonical.loads(data, NAME)
-    if (
-        isinstance(content, dict)
-        and isinstance(version := content.get("schema_version"), int)
-        and version > SCHEMA_VERSION
-    ):
+    if isinstance(content, dict) and isinstance(version := content.get("schema_version"), int) and version > SCHEMA_VERSION:
         raise EvidenceError(
             f"{NAME}: schema version {version}; this version reads up to {SCHEMA_VERSION}.",
             "Use the version of dalp_dr that wrote it.",

@@ -24,19 +24,13 @@ def encode(record: Record) -> bytes:
 
 def _plain(record: Record) -> dict[str, Any]:
     """Shallow: the facts are not copied, since they may hold very many findings."""
-    return {f.name: getattr(record, f.name) for f in fields(record)} | {
-        "captures": [asdict(c) for c in record.captures]
-    }
+    return {f.name: getattr(record, f.name) for f in fields(record)} | {"captures": [asdict(c) for c in record.captures]}
 
 
 def decode(data: bytes, what: str = "record") -> Record:
     """Raises EvidenceError when it is not a record, or one of a later schema."""
     content = canonical.loads(data, what)
-    if (
-        isinstance(content, dict)
-        and isinstance(version := content.get("schema_version"), int)
-        and version > SCHEMA_VERSION
-    ):
+    if isinstance(content, dict) and isinstance(version := content.get("schema_version"), int) and version > SCHEMA_VERSION:
         raise EvidenceError(
             f"{what}: schema version {version}; this version reads up to {SCHEMA_VERSION}.",
             "Use the version of dalp_dr that wrote it.",
@@ -63,6 +57,4 @@ def decode_plan(data: bytes, what: str = "plan.json") -> DrillPlan:
     try:
         return DrillPlan.from_dict(content)
     except (KeyError, TypeError, AttributeError, msgspec.ValidationError, pydantic.ValidationError) as error:
-        raise EvidenceError(
-            f"{what}: not a drill plan of this version ({error}).", "Use the version of dalp_dr that wrote it."
-        ) from error
+        raise EvidenceError(f"{what}: not a drill plan of this version ({error}).", "Use the version of dalp_dr that wrote it.") from error

@@ -61,9 +61,7 @@ def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
     return text
 
 
-def redact_answer(
-    answer: bytes | str | Mapping[str, Any] | list[Any], secrets: Iterable[str] = (), salt: str = ""
-) -> bytes:
+def redact_answer(answer: bytes | str | Mapping[str, Any] | list[Any], secrets: Iterable[str] = (), salt: str = "") -> bytes:
     """A raw answer as it may be kept. JSON keeps its structure; Kubernetes Secrets keep digests (salted with
     `salt`).
     """
@@ -118,15 +116,11 @@ class _Redaction:
         return rest
 
     def _fields(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        named = isinstance(value.get("name"), str) and _SENSITIVE_NAME.match(
-            str(value["name"])
-        )  # {name: DB_PASSWORD, value: ...}
+        named = isinstance(value.get("name"), str) and _SENSITIVE_NAME.match(str(value["name"]))  # {name: DB_PASSWORD, value: ...}
         found: dict[str, Any] = {}
         for key, item in value.items():
             sensitive = _SENSITIVE_NAME.match(str(key)) or (named and key == "value")
-            found[redact_text(str(key), self.secrets)] = (
-                MASK if sensitive and isinstance(item, (str, int)) else self.value(item)
-            )
+            found[redact_text(str(key), self.secrets)] = MASK if sensitive and isinstance(item, (str, int)) else self.value(item)
         return found
 
     def _digest(self, value: str) -> str:

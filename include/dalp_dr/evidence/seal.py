@@ -21,9 +21,7 @@ def seal(bundle: Bundle, private_key_pem: bytes | str, sealed_at: str) -> Bundle
     """The bundle with its signed statement. `sealed_at`: UTC, RFC 3339, clock of the caller."""
     if bundle.is_sealed:
         raise EvidenceError("The bundle is sealed already.", "Build a new attempt that names this one as the previous.")
-    envelope = dsse.sign(
-        statement.about_bundle(bundle.manifest_sha256, statement.BUNDLE, _predicate(bundle, sealed_at)), private_key_pem
-    )
+    envelope = dsse.sign(statement.about_bundle(bundle.manifest_sha256, statement.BUNDLE, _predicate(bundle, sealed_at)), private_key_pem)
     return replace(bundle, files={**bundle.files, STATEMENT: envelope})
 
 

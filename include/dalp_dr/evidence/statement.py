@@ -120,7 +120,5 @@ def read_sign_off(content: dict[str, Any], what: str) -> SignOff:
     except msgspec.ValidationError as error:
         raise EvidenceError(f"{what}: {error}.", "Take the file from the evidence store.") from error
     if answer.bundle_sha256 != digest:
-        raise EvidenceError(
-            f"{what}: subject and content name different bundles.", "Take the file from the evidence store."
-        )
+        raise EvidenceError(f"{what}: subject and content name different bundles.", "Take the file from the evidence store.")
     return answer

@@ -66,6 +66,4 @@ class FolderStore:
 
 def is_safe_key(key: str) -> bool:
     """True for a relative POSIX path that stays below its root and has no empty, dotted or odd parts."""
-    return bool(key) and all(
-        part not in ("", ".", "..") and "\\" not in part and part.isprintable() for part in key.split("/")
-    )
+    return bool(key) and all(part not in ("", ".", "..") and "\\" not in part and part.isprintable() for part in key.split("/"))

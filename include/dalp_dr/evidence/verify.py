@@ -53,9 +53,7 @@ class Verification:
     def with_more(self, problems: Iterable[Problem], notes: Iterable[str] = ()) -> Verification:
         """With what a check of the ledger found; any problem takes READY away."""
         found = (*self.problems, *problems)
-        return replace(
-            self, problems=found, notes=(*self.notes, *notes), decision=Decision.FIX if found else self.decision
-        )
+        return replace(self, problems=found, notes=(*self.notes, *notes), decision=Decision.FIX if found else self.decision)
 
     def to_dict(self) -> dict[str, Any]:
         proposal = self.proposal
@@ -93,9 +91,7 @@ class _Findings:
         self.add(where, text.removeprefix(f"{where}: "))
 
 
-def verify(
-    bundle: Bundle, keys: Iterable[dsse.PublicKey], expected_drill_id: str | None = None, **catalogue: Any
-) -> Verification:
+def verify(bundle: Bundle, keys: Iterable[dsse.PublicKey], expected_drill_id: str | None = None, **catalogue: Any) -> Verification:
     """Everything that can be checked on the bundle alone; `ledger_verification` checks its place in the ledger."""
     known = tuple(keys)
     found = _Findings()
@@ -107,9 +103,7 @@ def verify(
         return result.with_more(found.problems)
     result = replace(result, drill_id=listing.drill_id, attempt=listing.attempt)
     if expected_drill_id and listing.drill_id != expected_drill_id:
-        found.add(
-            manifest.NAME, f"this is the bundle of {listing.drill_id}, not of {expected_drill_id}; it was replayed"
-        )
+        found.add(manifest.NAME, f"this is the bundle of {listing.drill_id}, not of {expected_drill_id}; it was replayed")
     _files(bundle, listing, found)
     stated = _signature(bundle, listing, known, found)
     result = replace(result, key_id=stated.get("key_id"), sealed_at=stated.get("sealed_at"))
@@ -155,9 +149,7 @@ def _files(bundle: Bundle, listing: manifest.Manifest, found: _Findings) -> None
             found.error(error, path)
 
 
-def _signature(
-    bundle: Bundle, listing: manifest.Manifest, keys: tuple[dsse.PublicKey, ...], found: _Findings
-) -> dict[str, Any]:
+def _signature(bundle: Bundle, listing: manifest.Manifest, keys: tuple[dsse.PublicKey, ...], found: _Findings) -> dict[str, Any]:
     """What the signed statement says; empty when it cannot be trusted."""
     if STATEMENT not in bundle.files:
         found.add(STATEMENT, "missing; the bundle was never sealed")
@@ -183,9 +175,7 @@ def _signature(
     return {**said, "key_id": opened.key_id}
 
 
-def _dossier(
-    bundle: Bundle, listing: manifest.Manifest, found: _Findings, catalogue: Mapping[str, Any]
-) -> Dossier | None:
+def _dossier(bundle: Bundle, listing: manifest.Manifest, found: _Findings, catalogue: Mapping[str, Any]) -> Dossier | None:
     """Plan and the readable records; None without a readable plan."""
     try:
         plan = records.decode_plan(bundle.files[PLAN], PLAN)
@@ -212,9 +202,7 @@ def _dossier(
     for record in read:
         if record.kind not in dossier.known_kinds:
             found.add(f"records/{record.name}", f"kind {record.kind!r} is not known to this version")
-    unwanted = {path.removeprefix("captures/") for path in bundle.files if path.startswith("captures/")} - set(
-        cited(read)
-    )
+    unwanted = {path.removeprefix("captures/") for path in bundle.files if path.startswith("captures/")} - set(cited(read))
     for name in sorted(unwanted):
         found.add(f"captures/{name}", "no record cites it")
     return dossier
@@ -242,9 +230,7 @@ def _judged_anew(bundle: Bundle, dossier: Dossier, stated: Mapping[str, Any], fo
     except EvidenceError as error:
         found.error(error, VERDICT)
     aborted = document.get("aborted") if isinstance(document, dict) else None
-    proposal = decide.propose(
-        dossier, aborted if isinstance(aborted, str) else None, missing_captures(dossier, bundle.files)
-    )
+    proposal = decide.propose(dossier, aborted if isinstance(aborted, str) else None, missing_captures(dossier, bundle.files))
     anew = canonical.loads(canonical.dumps(verdict_document(dossier, proposal, aborted)))
     if isinstance(document, dict):
         for name in ("drill_id", "verdict", "decision", "outcome", "schema_version", "seed_rows"):

@@ -29,8 +29,7 @@ def timeline(bars: Sequence[Bar], font: str = "inherit") -> str:
     step = _step(end)
     height = ROW * len(bars) + 34
     parts = [
-        _line(LEFT + at * scale, 20, LEFT + at * scale, height - 10)
-        + _text(LEFT + at * scale, 13, _clock(at), QUIET, "quiet", "middle")
+        _line(LEFT + at * scale, 20, LEFT + at * scale, height - 10) + _text(LEFT + at * scale, 13, _clock(at), QUIET, "quiet", "middle")
         for at in _range(0, end, step)
     ]
     for i, bar in enumerate(bars):
@@ -64,8 +63,7 @@ def skew(points: Sequence[Point], font: str = "inherit") -> str:
 
     height = ROW * len(points) + 50
     parts = [
-        _line(at(t), 20, at(t), height - 22)
-        + _text(at(t), 13, "incident" if t == 0 else f"-{_short(t)}", QUIET, "quiet", "middle")
+        _line(at(t), 20, at(t), height - 22) + _text(at(t), 13, "incident" if t == 0 else f"-{_short(t)}", QUIET, "quiet", "middle")
         for t in TICKS
         if t <= largest
     ]
@@ -137,9 +135,7 @@ def _line(x1: float, y1: float, x2: float, y2: float) -> str:
 
 
 def _rect(x: float, y: float, width: float, height: float, fill: str, name: str) -> str:
-    return (
-        f'<rect class="{name}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="3" fill="{fill}"/>'
-    )
+    return f'<rect class="{name}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="3" fill="{fill}"/>'
 
 
 def _step(end: float) -> float:

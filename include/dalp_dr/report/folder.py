@@ -25,9 +25,7 @@ def view(bundle: Path, keys: Iterable[dsse.PublicKey] | None = None) -> page.Vie
 def of_verified(result: Verification, bundle: Path) -> page.View:
     """The view of a bundle that was verified already. Raises EvidenceError when its plan cannot be read."""
     if result.dossier is None:
-        raise EvidenceError(
-            f"{bundle.name}: {'; '.join(map(str, result.problems))}.", "Run verify; there is nothing to report."
-        )
+        raise EvidenceError(f"{bundle.name}: {'; '.join(map(str, result.problems))}.", "Run verify; there is nothing to report.")
     return page.of(result, earlier(bundle.resolve().parents[1]))
 
 

@@ -17,9 +17,7 @@ _TEMPLATES = resources.files("dalp_dr.report") / "templates"
 
 def render_html(view: View) -> str:
     """The whole page. Its policy allows this very style sheet and nothing else."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     template = environment.from_string((_TEMPLATES / "report.html.j2").read_text(encoding="utf-8"))

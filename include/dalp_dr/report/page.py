@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dalp_dr.decide import Decision, OutcomeKind, Proposal
+from dalp_dr.decide import Decision, OutcomeKind, Proposal, Reason
 from dalp_dr.dossier import Dossier, Outcome
 from dalp_dr.evidence.verify import Verification
 from dalp_dr.model.check import FINDINGS_SHOWN, Stage, Surface, Verdict, worst
@@ -17,6 +17,7 @@ from dalp_dr.report.facts import in_words
 from dalp_dr.report.split import Step, steps
 from dalp_dr.text import seconds, visible
 
+NOT_RUN_SHOWN = 3
 SURFACE_NAMES = {
     Surface.DATABASE: "Database",
     Surface.KUBERNETES_RESOURCES: "Kubernetes resources",
@@ -194,9 +195,7 @@ def _targets(plan: DrillPlan, timing: Mapping[str, Any]) -> tuple[TargetRow, ...
     targets, by_surface = plan.environment.targets, timing.get("rpo_by_surface") or {}
 
     def row(name: str, target: float, achieved: float | None) -> TargetRow:
-        return TargetRow(
-            name, f"at most {seconds(target)}", seconds(achieved), None if achieved is None else achieved <= target
-        )
+        return TargetRow(name, f"at most {seconds(target)}", seconds(achieved), None if achieved is None else achieved <= target)
 
     rows = [
         row("RTO: services healthy and reconciled", targets.rto_seconds, timing.get("rto_seconds")),
@@ -221,10 +220,7 @@ def _bars(dossier: Dossier, result: Verification) -> tuple[tuple[Bar, ...], floa
         return (utc(moment) - asked).total_seconds()
 
     phases = sorted(
-        (
-            (visible(p["name"]), since(p["started_at"]), since(p["started_at"]) + float(p["seconds"]))
-            for p in timing.get("phases") or ()
-        ),
+        ((visible(p["name"]), since(p["started_at"]), since(p["started_at"]) + float(p["seconds"])) for p in timing.get("phases") or ()),
         key=lambda p: (p[1], p[2]),
     )
     critical = critical_path(phases)
@@ -286,21 +282,37 @@ def _rows(dossier: Dossier) -> tuple[EvidenceRow, ...]:
 
 
 def _reasons(proposal: Proposal) -> tuple[CheckRow, ...]:
-    return tuple(
-        CheckRow(
-            visible(r.check),
-            visible(r.subject),
-            "",
-            _surface(r.surface),
-            r.verdict,
-            visible(r.expected),
-            visible(r.observed),
-            visible(r.next_step),
-            visible(r.runbook),
-            tuple(visible(f) for f in r.findings),
-            1,
-        )
-        for r in proposal.reasons
+    """Every reason; checks that were never reached stand together when there are many, so that the causes are seen."""
+    absent = [r for r in proposal.reasons if not r.ran]
+    if len(absent) <= NOT_RUN_SHOWN:
+        return tuple(map(_reason, proposal.reasons))
+    together = Reason(
+        check="not run",
+        subject="drill",
+        surface=None,
+        verdict=Verdict.INCONCLUSIVE,
+        expected="an answer from every check",
+        observed=f"{len(absent)} checks were never reached",
+        next_step="Repair the causes above first; these are asked again in the next drill.",
+        runbook="decision.md#run-finished",
+        findings=tuple(f"{r.check} ({r.subject})" for r in absent),
+    )
+    return tuple(map(_reason, [*(r for r in proposal.reasons if r.ran), together]))
+
+
+def _reason(reason: Reason) -> CheckRow:
+    return CheckRow(
+        check=visible(reason.check),
+        subject=visible(reason.subject),
+        question="",
+        surface=_surface(reason.surface),
+        verdict=reason.verdict,
+        expected=visible(reason.expected),
+        observed=visible(reason.observed),
+        next_step=visible(reason.next_step),
+        runbook=visible(reason.runbook),
+        findings=tuple(visible(f) for f in reason.findings),
+        attempts=1,
     )
 
 
@@ -358,9 +370,7 @@ def _provenance(dossier: Dossier, result: Verification) -> tuple[tuple[str, str]
         ("Configuration commit", dossier.plan.configuration.commit if dossier.plan.configuration else "none"),
         (
             "Project commit",
-            f"{facts['commit']}{' with uncommitted changes' if facts.get('dirty') else ''}"
-            if facts.get("commit")
-            else "not recorded",
+            f"{facts['commit']}{' with uncommitted changes' if facts.get('dirty') else ''}" if facts.get("commit") else "not recorded",
         ),
         *((f"Version of {name}", value) for name, value in sorted(versions.items())),
     ]

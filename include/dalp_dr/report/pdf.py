@@ -40,9 +40,7 @@ def render_pdf(view: View) -> bytes:
                 pdf_standards=["a-2b"],
             )
         except (RuntimeError, ValueError, TypeError) as error:  # typst.TypstError is a RuntimeError
-            raise EvidenceError(
-                f"The PDF report could not be typeset: {error}.", "The HTML report holds the same."
-            ) from error
+            raise EvidenceError(f"The PDF report could not be typeset: {error}.", "The HTML report holds the same.") from error
     return pages
 
 

@@ -27,9 +27,7 @@ class Step:
 
 def steps(dossier: Dossier) -> tuple[Step, ...]:
     """Queue, database recovery in its parts, Velero restores, start, checks; what has no known moments is left out."""
-    return tuple(
-        Step(name, seconds(took), speed, setting) for name, took, speed, setting in _steps(dossier) if took is not None
-    )
+    return tuple(Step(name, seconds(took), speed, setting) for name, took, speed, setting in _steps(dossier) if took is not None)
 
 
 def _steps(dossier: Dossier) -> Iterator[tuple[str, float | None, str, str]]:

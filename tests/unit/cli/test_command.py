@@ -58,11 +58,7 @@ def test_intact_and_ready(auditor: Path, capsys: pytest.CaptureFixture[str]) -> 
     head = str(ledger.head(FolderStore(auditor)))
     assert command.main(["verify", BUNDLE, "--key", "evidence.pub", "--ledger", ".", "--head", head]) == 0
     printed = capsys.readouterr().out
-    assert (
-        printed.startswith(f"READY  {PLAN.drill_id}")
-        and "tail not proven" not in printed
-        and "clock not attested" in printed
-    )
+    assert printed.startswith(f"READY  {PLAN.drill_id}") and "tail not proven" not in printed and "clock not attested" in printed
     assert "7 of 7 evidence rows" in printed
 
 
@@ -80,9 +76,7 @@ def test_json(auditor: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_another_key_is_not_intact(auditor: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["verify", BUNDLE, "--key", "other.pub"]) == 3
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("NOT INTACT") and any(
-        line.startswith("problem: statement.dsse.json: ") for line in lines
-    )
+    assert lines[0].startswith("NOT INTACT") and any(line.startswith("problem: statement.dsse.json: ") for line in lines)
 
 
 def test_another_head_is_not_intact(auditor: Path) -> None:
@@ -135,9 +129,7 @@ def test_an_owner_signs_with_an_own_key(auditor: Path, capsys: pytest.CaptureFix
     (auditor / "owner.pem").write_text(private_pem(OWNER_KEY))
     unsigned = auditor / "unsigned"
     sealed(PLAN).write(unsigned)
-    assert (
-        command.main(["sign", "unsigned", "--as", "ines", "--private-key", "owner.pem", "--key", "evidence.pub"]) == 0
-    )
+    assert command.main(["sign", "unsigned", "--as", "ines", "--private-key", "owner.pem", "--key", "evidence.pub"]) == 0
     assert "approves" in capsys.readouterr().out
     result = check(unsigned, (PUBLIC,))
     assert result.intact and result.sign_off is not None and result.sign_off.method == "owner_key"

@@ -51,9 +51,7 @@ def test_only_cited_captures_are_kept() -> None:
     assert [p for p in built.files if p.startswith("captures/")] == [f"captures/{canonical.sha256(CAPTURED)}"]
 
 
-@pytest.mark.parametrize(
-    "captures", [{}, {canonical.sha256(CAPTURED): b"something else"}], ids=["absent", "of another digest"]
-)
+@pytest.mark.parametrize("captures", [{}, {canonical.sha256(CAPTURED): b"something else"}], ids=["absent", "of another digest"])
 def test_a_capture_that_was_not_kept_is_said_and_is_not_ready(captures: dict[str, bytes]) -> None:
     built = bundle.build(PLAN, good_records(PLAN), captures, {}, **CATALOGUE)
     verdict = canonical.loads(built.files["verdict.json"])
@@ -73,9 +71,7 @@ def test_two_records_of_one_name_are_refused() -> None:
 
 def test_a_subject_that_leads_elsewhere_is_refused() -> None:
     with pytest.raises(EvidenceError, match="no file name"):
-        bundle.build(
-            PLAN, (*good_records(PLAN), a_record(PLAN, "telemetry", subject="../../x")), CAPTURES, {}, **CATALOGUE
-        )
+        bundle.build(PLAN, (*good_records(PLAN), a_record(PLAN, "telemetry", subject="../../x")), CAPTURES, {}, **CATALOGUE)
 
 
 def test_facts_that_json_cannot_say_become_an_error() -> None:

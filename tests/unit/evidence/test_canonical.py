@@ -13,15 +13,10 @@ from dalp_dr.errors import EvidenceError
 from dalp_dr.evidence import canonical
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False).filter(lambda f: not 2**53 <= abs(f) < 1e21)
-SCALARS = (
-    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | FLOATS | st.text(st.characters(codec="utf-8"))
-)
+SCALARS = st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | FLOATS | st.text(st.characters(codec="utf-8"))
 VALUES = st.recursive(
     SCALARS,
-    lambda inner: (
-        st.lists(inner, max_size=6)
-        | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=6), inner, max_size=6)
-    ),
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=6), inner, max_size=6),
     max_leaves=25,
 )
 

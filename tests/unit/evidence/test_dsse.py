@@ -77,9 +77,7 @@ REFUSED = {
     "another payload type": changed(payloadType="application/json"),
     "another key": dsse.sign(STATEMENT, private_pem(OTHER_KEY)),
     "another key under our key's id": changed(
-        signatures=[
-            {**json.loads(dsse.sign(STATEMENT, private_pem(OTHER_KEY)))["signatures"][0], "keyid": PUBLIC.key_id}
-        ]
+        signatures=[{**json.loads(dsse.sign(STATEMENT, private_pem(OTHER_KEY)))["signatures"][0], "keyid": PUBLIC.key_id}]
     ),
     "no signature": changed(signatures=[]),
     "two signatures": changed(signatures=[SIGNATURE, SIGNATURE]),
@@ -121,11 +119,7 @@ def test_a_wrong_signing_key_is_refused_before_the_start_without_showing_it(key:
 
 
 def test_only_ed25519_public_keys() -> None:
-    other = (
-        ec.generate_private_key(ec.SECP256R1())
-        .public_key()
-        .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    )
+    other = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     for data in (other, b"nothing"):
         with pytest.raises(EvidenceError):
             dsse.PublicKey.from_pem(data)

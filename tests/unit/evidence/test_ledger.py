@@ -71,9 +71,7 @@ def test_an_honest_ledger() -> None:
 
 
 def test_without_a_noted_head_the_tail_is_not_proven() -> None:
-    assert any(
-        "tail not proven" in note for note in ledger_verification.check(ledger_files(two_drills()), [PUBLIC]).notes
-    )
+    assert any("tail not proven" in note for note in ledger_verification.check(ledger_files(two_drills()), [PUBLIC]).notes)
 
 
 def test_appending_the_same_again_adds_nothing() -> None:
@@ -249,18 +247,14 @@ def test_a_rewritten_ledger_does_not_hold_the_noted_head() -> None:
 def test_the_open_drill_at_the_end_is_reported() -> None:
     store = two_drills()
     ledger.append(store, "opening", "d-20261007-00000000", {"plan_sha256": "0"}, PEM, SEALED_AT)
-    assert any(
-        "d-20261007-00000000 is open" in n for n in ledger_verification.check(ledger_files(store), [PUBLIC]).notes
-    )
+    assert any("d-20261007-00000000 is open" in n for n in ledger_verification.check(ledger_files(store), [PUBLIC]).notes)
 
 
 def rotated(revoke: bool) -> Memory:
     store = Memory()
     enter(store, FIRST)
     new = dsse.PublicKey.from_pem(public_pem(OTHER_KEY))
-    ledger.append(
-        store, "key_added", "keys", {"key_id": new.key_id, "public_key": public_pem(OTHER_KEY)}, PEM, SEALED_AT
-    )
+    ledger.append(store, "key_added", "keys", {"key_id": new.key_id, "public_key": public_pem(OTHER_KEY)}, PEM, SEALED_AT)
     if revoke:
         ledger.append(
             store,
@@ -338,7 +332,5 @@ def test_a_rejection_that_was_left_out_of_the_bundle() -> None:
 
 def test_a_statement_that_was_never_entered() -> None:
     found = entered(FIRST)
-    more = FIRST.with_after(
-        "teardown", dsse.sign(statement.teardown(DRILL, FIRST.manifest_sha256, SEALED_AT, (), ("x",)), PEM)
-    )
+    more = FIRST.with_after("teardown", dsse.sign(statement.teardown(DRILL, FIRST.manifest_sha256, SEALED_AT, (), ("x",)), PEM))
     assert any("after/teardown-02" in line and "no entry" in line for line in places(found, more))

@@ -107,9 +107,7 @@ def test_secrets_in_lists_have_no_kind_of_their_own() -> None:
 def test_environment_variables_of_pods() -> None:
     pod = {
         "kind": "Pod",
-        "spec": {
-            "containers": [{"env": [{"name": "DB_PASSWORD", "value": CANARY}, {"name": "DB_HOST", "value": "pg"}]}]
-        },
+        "spec": {"containers": [{"env": [{"name": "DB_PASSWORD", "value": CANARY}, {"name": "DB_HOST", "value": "pg"}]}]},
     }
     text = redact_answer(pod).decode()
     assert CANARY not in text and '"pg"' in text

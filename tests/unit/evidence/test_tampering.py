@@ -50,20 +50,14 @@ def with_files(bundle: Bundle, **changes: bytes | None) -> Bundle:
 
 def sealed_anew(files: dict[str, bytes], key=KEY, after: bool = True) -> Bundle:  # type: ignore[no-untyped-def]
     """What somebody with a key can do: change files, list them, sign them, sign off and decide READY."""
-    inside = {
-        p: d
-        for p, d in files.items()
-        if p not in ("manifest.json", "statement.dsse.json") and not p.startswith("after/")
-    }
+    inside = {p: d for p, d in files.items() if p not in ("manifest.json", "statement.dsse.json") and not p.startswith("after/")}
     listing = manifest.of(PLAN.drill_id, 1, None, inside).encode()
     bundle = Bundle({**inside, "manifest.json": listing}, canonical.sha256(listing))
     bundle = seal.seal(bundle, private_pem(key), SEALED_AT)
     if not after:
         return bundle
     envelope = dsse.sign(statement.sign_off(an_answer(bundle)), private_pem(key))
-    decision = statement.decision(
-        PLAN.drill_id, bundle.manifest_sha256, Decision.READY, DECIDED_AT, None, canonical.sha256(envelope)
-    )
+    decision = statement.decision(PLAN.drill_id, bundle.manifest_sha256, Decision.READY, DECIDED_AT, None, canonical.sha256(envelope))
     return bundle.with_after("sign_off", envelope).with_after("decision", dsse.sign(decision, private_pem(key)))
 
 
@@ -94,9 +88,7 @@ def test_a_flipped_byte_is_caught(path: str) -> None:
 @pytest.mark.parametrize("path", sorted(p for p in WHOLE.files if p != "manifest.json"))
 def test_a_lost_file_is_caught(path: str) -> None:
     result = checked(with_files(WHOLE, **{path: None}))
-    if path.startswith(
-        "after/"
-    ):  # what is not signed yet cannot be missed here; but it is not READY, and the ledger knows
+    if path.startswith("after/"):  # what is not signed yet cannot be missed here; but it is not READY, and the ledger knows
         assert result.exit_code != READY or "teardown" in path
     else:
         assert result.exit_code == NOT_INTACT and any(p.where == path for p in result.problems)
@@ -159,9 +151,7 @@ def left_out_answer() -> Bundle:
 
 def left_out_record() -> Bundle:
     """With the right key: the failing record is left out and everything else says pass."""
-    return sealed_anew(
-        {p: d for p, d in changed_answers_too().files.items() if p != "records/reconciliation--drill--01.json"}
-    )
+    return sealed_anew({p: d for p, d in changed_answers_too().files.items() if p != "records/reconciliation--drill--01.json"})
 
 
 def left_out_seed_row() -> Bundle:
@@ -225,9 +215,7 @@ TAMPERED: dict[str, tuple[Callable[[], Bundle], str]] = {
     "a record of another drill": (replayed_inside, TELEMETRY),
     "the plan of another drill": (replayed_plan, "plan.json"),
     "a drill id that does not follow from the run": (
-        signed_only(
-            **{"plan.json": canonical.dumps({**canonical.loads(WHOLE.files["plan.json"]), "run_id": "manual__1"})}
-        ),
+        signed_only(**{"plan.json": canonical.dumps({**canonical.loads(WHOLE.files["plan.json"]), "run_id": "manual__1"})}),
         "plan.json",
     ),
     "attempts renamed": (with_attempts_reordered, TELEMETRY),
@@ -236,11 +224,7 @@ TAMPERED: dict[str, tuple[Callable[[], Bundle], str]] = {
     "a manifest of a later schema": (
         lambda: with_files(
             WHOLE,
-            **{
-                "manifest.json": canonical.dumps(
-                    {**canonical.loads(WHOLE.files["manifest.json"]), "schema_version": 99}
-                )
-            },
+            **{"manifest.json": canonical.dumps({**canonical.loads(WHOLE.files["manifest.json"]), "schema_version": 99})},
         ),
         "manifest.json",
     ),
@@ -364,18 +348,14 @@ def test_a_newer_answer_replaces_an_older_one() -> None:
     refused = decided(bundle, an_answer(bundle, approved=False, reason="look again"))
     assert checked(refused).exit_code == NOT_READY
     envelope = dsse.sign(statement.sign_off(an_answer(bundle)), private_pem(KEY))
-    decision = statement.decision(
-        PLAN.drill_id, bundle.manifest_sha256, Decision.READY, DECIDED_AT, None, canonical.sha256(envelope)
-    )
+    decision = statement.decision(PLAN.drill_id, bundle.manifest_sha256, Decision.READY, DECIDED_AT, None, canonical.sha256(envelope))
     again = refused.with_after("sign_off", envelope).with_after("decision", dsse.sign(decision, private_pem(KEY)))
     assert checked(again).exit_code == READY
 
 
 def test_what_the_lab_played_is_said() -> None:
     bundle = sealed(PLAN)
-    assert any(
-        "played by the lab" in note for note in checked(decided(bundle, an_answer(bundle, played_by_lab=True))).notes
-    )
+    assert any("played by the lab" in note for note in checked(decided(bundle, an_answer(bundle, played_by_lab=True))).notes)
 
 
 def test_the_answers_are_those_of_the_records_even_for_hostile_envelopes() -> None:

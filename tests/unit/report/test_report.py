@@ -75,9 +75,7 @@ def test_the_page_asks_for_nothing_and_runs_nothing(shown: report.View) -> None:
     names = {tag for tag, _ in page.tags}
     assert not names & {"script", "img", "link", "iframe", "object", "form", "base", "audio", "video", "foreignobject"}
     for tag, attributes in page.tags:
-        assert not {
-            name for name in attributes if name.startswith("on") or name in ("src", "href", "style", "xlink:href")
-        }, tag
+        assert not {name for name in attributes if name.startswith("on") or name in ("src", "href", "style", "xlink:href")}, tag
     policy = next(a["content"] for t, a in page.tags if t == "meta" and a.get("http-equiv"))
     style = re.search(r"<style>(.*?)</style>", report.render_html(shown), re.DOTALL)
     assert style is not None
@@ -134,10 +132,7 @@ def test_headline(bundle: Bundle, word: str, says: str) -> None:
 
 def test_targets_against_achieved_and_what_was_not_measured_is_not_met() -> None:
     facts = {**encode(TIMING), "rto_seconds": None, "rpo_by_surface": {"database": 9999.0}}
-    rows = {
-        t.name: t
-        for t in view(sealed(PLAN, with_record(good_records(PLAN), a_record(PLAN, "timing", facts=facts)))).targets
-    }
+    rows = {t.name: t for t in view(sealed(PLAN, with_record(good_records(PLAN), a_record(PLAN, "timing", facts=facts)))).targets}
     assert rows["RTO: services healthy and reconciled"].met is None
     assert rows["RPO database"].met is False and rows["RPO configuration"].met is None
     assert {t.name: t.met for t in READY.targets}["RTO: services healthy and reconciled"] is True
@@ -220,9 +215,7 @@ def test_the_trend_holds_earlier_drills_of_this_environment_only() -> None:
 
 
 PICTURES = {
-    "timeline": charts.timeline(
-        [Bar("a<b>", 0, 10, True), Bar("r", 0, 86400 * 3, False, 1), Bar("wait", 0, 9e6, False, 0, True)]
-    ),
+    "timeline": charts.timeline([Bar("a<b>", 0, 10, True), Bar("r", 0, 86400 * 3, False, 1), Bar("wait", 0, 9e6, False, 0, True)]),
     "skew": charts.skew([Point("Database", 12.0, 300.0), Point("<x>", None, 86400.0), Point("Objects", 0.0, 1.0)]),
     "trend": charts.trend([("d<1>", 100.0, True), ("d-2", 900.0, False)], 600.0),
     "one instant": charts.timeline([Bar("a", 0, 0, True)]),
@@ -245,9 +238,7 @@ def test_the_pdf_of_hostile_evidence_is_the_same_each_time() -> None:
     assert first.startswith(b"%PDF-") and first == report.render_pdf(FIX)
 
 
-def test_a_bundle_in_the_state_folder_is_read_with_the_state_folders_key(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bundle_in_the_state_folder_is_read_with_the_state_folders_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogue, "KINDS", CATALOGUE["kinds"])
     monkeypatch.setattr(catalogue, "CHECKS", CATALOGUE["checks"])
     folder = tmp_path / "drills" / PLAN.drill_id / "bundle"
@@ -300,6 +291,16 @@ def test_facts_in_words() -> None:
 def test_the_rows_begin_with_what_the_seed_asks_for() -> None:
     facts = {"errors": 0, "found": {"backup": "app-2026", "started_at": "2026-10-06T02:00:00Z"}, "zeal": 1}
     assert in_words("backup", facts) == "backup app-2026; started at 2026-10-06T02:00:00Z; errors 0"
+
+
+def test_what_was_never_reached_stands_together_and_hides_no_cause() -> None:
+    stale = a_record(PLAN, "backup", "app", facts=CountFacts(3, 2))
+    early = tuple(r for r in with_record(good_records(PLAN), stale) if r.kind in ("backup", "restore_target"))
+    shown = view(sealed(PLAN, early))
+    assert "refused before anything was restored" in shown.sentence
+    assert shown.reasons[0].check == "backup_complete" and shown.reasons[-1].check == "not run"
+    assert "reconciliation_complete (drill)" in shown.reasons[-1].findings
+    assert sum(len(checks) for _, checks in shown.checks) == len(Dossier(PLAN, (), **CATALOGUE).outcomes())
 
 
 def test_every_fact_named_for_a_row_exists() -> None:
