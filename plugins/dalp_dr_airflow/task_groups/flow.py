@@ -11,6 +11,7 @@ only leaf and green for READY alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from airflow.sdk import BaseOperator, TaskGroup, TriggerRule
 
@@ -22,16 +23,22 @@ from dalp_dr_airflow.operators.isolate import QuarantineProbeOperator, SandboxOp
 from dalp_dr_airflow.operators.measure import ManualChangeOperator, MeasureOperator
 from dalp_dr_airflow.operators.objects import BucketVersionCheckOperator
 from dalp_dr_airflow.operators.plan import PlanOperator
-from dalp_dr_airflow.operators.preflight import (ArchiveCheckOperator, BackupCheckOperator, BucketProtectionOperator,
-                                                 PreflightGateOperator, SafetyCheckOperator)
+from dalp_dr_airflow.operators.preflight import (
+    ArchiveCheckOperator,
+    BackupCheckOperator,
+    BucketProtectionOperator,
+    PreflightGateOperator,
+    SafetyCheckOperator,
+)
 from dalp_dr_airflow.operators.seal import SealEvidenceOperator
-from dalp_dr_airflow.operators.services import (ServiceHealthOperator, ServiceStartOperator, TelemetryOperator, UserJourneyOperator)
+from dalp_dr_airflow.operators.services import ServiceHealthOperator, ServiceStartOperator, TelemetryOperator, UserJourneyOperator
 from dalp_dr_airflow.operators.sign_off import SignOffOperator
 from dalp_dr_airflow.operators.teardown import SandboxTeardownOperator
 from dalp_dr_airflow.operators.velero import NamespaceInventoryOperator, VeleroRestoreOperator, VolumeContentOperator
 
 LEARN = TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
 ALWAYS = TriggerRule.ALL_DONE
+SIGN_OFF_WITHIN = timedelta(days=7)  # an unanswered question ends as a failed task: FIX, never an approval
 Tasks = Sequence[BaseOperator]
 
 
@@ -60,8 +67,12 @@ def plan() -> BaseOperator:
 def preflight(frozen: BaseOperator) -> BaseOperator:
     """May we start? Every question is asked, then one gate refuses or lets go on."""
     with TaskGroup("preflight", tooltip="May we start? Reads only"):
-        asked = [SafetyCheckOperator(task_id="safety"), BackupCheckOperator(task_id="backups"),
-                 ArchiveCheckOperator(task_id="wal_archive"), BucketProtectionOperator(task_id="buckets")]
+        asked = [
+            SafetyCheckOperator(task_id="safety"),
+            BackupCheckOperator(task_id="backups"),
+            ArchiveCheckOperator(task_id="wal_archive"),
+            BucketProtectionOperator(task_id="buckets"),
+        ]
         gate = PreflightGateOperator(task_id="gate", trigger_rule=ALWAYS, retries=0)
         frozen >> asked >> gate
     return gate
@@ -80,8 +91,10 @@ def restore(proven: BaseOperator, roles: Sequence[str]) -> Tasks:
     """Database and namespaces, in parallel where independent; the database's cluster exists before its namespace is restored."""
     with TaskGroup("restore", tooltip="Database, Kubernetes resources, observability data"):
         database = CnpgRecoveryOperator(task_id="database")
-        namespaces = {role: VeleroRestoreOperator(task_id=f"kubernetes_{role}", role=role, **(
-            {"trigger_rule": LEARN} if role == roles[0] else {})) for role in roles}
+        namespaces = {
+            role: VeleroRestoreOperator(task_id=f"kubernetes_{role}", role=role, **({"trigger_rule": LEARN} if role == roles[0] else {}))
+            for role in roles
+        }
         proven >> [database, *namespaces.values()]
         database >> namespaces[roles[0]]
     return [database, *namespaces.values()]
@@ -90,12 +103,16 @@ def restore(proven: BaseOperator, roles: Sequence[str]) -> Tasks:
 def verify(proven: BaseOperator, restored: Tasks) -> Tasks:
     """Is what came back what was lost? Before any production code has run."""
     with TaskGroup("verify", tooltip="Recovery point, integrity, inventory, volumes, object versions, configuration"):
-        database = [RecoveryPointProofOperator(task_id="recovery_point", trigger_rule=LEARN),
-                    DatabaseIntegrityOperator(task_id="database_integrity", trigger_rule=LEARN),
-                    BucketVersionCheckOperator(task_id="object_versions", trigger_rule=LEARN)]
-        namespaces = [NamespaceInventoryOperator(task_id="inventory", trigger_rule=LEARN),
-                      VolumeContentOperator(task_id="volumes", trigger_rule=LEARN),
-                      HelmConfigurationOperator(task_id="configuration", trigger_rule=LEARN)]
+        database = [
+            RecoveryPointProofOperator(task_id="recovery_point", trigger_rule=LEARN),
+            DatabaseIntegrityOperator(task_id="database_integrity", trigger_rule=LEARN),
+            BucketVersionCheckOperator(task_id="object_versions", trigger_rule=LEARN),
+        ]
+        namespaces = [
+            NamespaceInventoryOperator(task_id="inventory", trigger_rule=LEARN),
+            VolumeContentOperator(task_id="volumes", trigger_rule=LEARN),
+            HelmConfigurationOperator(task_id="configuration", trigger_rule=LEARN),
+        ]
         [proven, restored[0]] >> database[0]
         for task in (*database[1:], *namespaces):
             [proven, *(restored[:1] if task in database else restored)] >> task
@@ -117,8 +134,11 @@ def start(proven: BaseOperator, verified: Tasks) -> Tasks:
 def reconcile(proven: BaseOperator, started: Tasks) -> Tasks:
     """Database, index and chain at one pinned block; then the same values as a user sees them."""
     with TaskGroup("reconcile", tooltip="Chain continuity, balances, transactions in flight, a reader's journey"):
-        facts = [ChainContinuityOperator(task_id="chain", trigger_rule=LEARN), ReconciliationOperator(task_id="balances", trigger_rule=LEARN),
-                 InFlightCensusOperator(task_id="in_flight", trigger_rule=LEARN)]
+        facts = [
+            ChainContinuityOperator(task_id="chain", trigger_rule=LEARN),
+            ReconciliationOperator(task_id="balances", trigger_rule=LEARN),
+            InFlightCensusOperator(task_id="in_flight", trigger_rule=LEARN),
+        ]
         journey = UserJourneyOperator(task_id="user_journey", trigger_rule=LEARN)
         for task in facts:
             [proven, *started] >> task
@@ -130,8 +150,10 @@ def measure(proven: BaseOperator, reconciled: Tasks) -> Tasks:
     """Figures from marks; and whether the sandbox is still closed and untouched."""
     with TaskGroup("measure", tooltip="RTO, RPO of every surface, RTT; canaries again; manual changes"):
         timing = MeasureOperator(task_id="timing", trigger_rule=LEARN, retries=0)
-        closing = [QuarantineProbeOperator(task_id="canaries_again", when="after", trigger_rule=LEARN),
-                   ManualChangeOperator(task_id="manual_changes", trigger_rule=LEARN)]
+        closing = [
+            QuarantineProbeOperator(task_id="canaries_again", when="after", trigger_rule=LEARN),
+            ManualChangeOperator(task_id="manual_changes", trigger_rule=LEARN),
+        ]
         for task in (timing, *closing):
             [proven, *reconciled] >> task
     return [timing, *closing]
@@ -148,7 +170,13 @@ def seal(before: Tasks) -> BaseOperator:
 def sign_off(sealed: BaseOperator, owners: Sequence[str]) -> BaseOperator:
     """An owner approves this digest; silence is not approval."""
     with TaskGroup("sign_off", tooltip="The owner's approval of the sealed bundle"):
-        signed = SignOffOperator(task_id="owner", assigned_users=[{"id": o, "name": o} for o in owners], retry_policy=None)
+        signed = SignOffOperator(
+            task_id="owner",
+            assigned_users=[{"id": o, "name": o} for o in owners],
+            retry_policy=None,
+            execution_timeout=None,
+            response_timeout=SIGN_OFF_WITHIN,
+        )
         sealed >> signed
     return signed
 

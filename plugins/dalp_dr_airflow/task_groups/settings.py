@@ -13,17 +13,34 @@ from dalp_dr_airflow.deadlines import DrillStartDeadline
 from dalp_dr_airflow.drill import INCLUDE, environment_of
 from dalp_dr_airflow.notifications.deadlines import on_deadline_missed
 
-RETRIES = ExceptionRetryPolicy(rules=[
-    RetryRule(exception=["dalp_dr.errors.InputError", "dalp_dr.errors.RefusedError"], action=RetryAction.FAIL,
-              reason="a person must change something first"),
-    RetryRule(exception=["dalp_dr_airflow.errors.CheckInconclusiveError", "dalp_dr.errors.FactError"], action=RetryAction.RETRY,
-              retry_delay=timedelta(seconds=10), reason="waiting for an outside system that did not answer"),
-    RetryRule(exception=["dalp_dr.errors.EvidenceError"], action=RetryAction.RETRY, retry_delay=timedelta(seconds=20),
-              reason="waiting for the evidence store"),
-])
+RETRIES = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(
+            exception=["dalp_dr.errors.InputError", "dalp_dr.errors.RefusedError"],
+            action=RetryAction.FAIL,
+            reason="a person must change something first",
+        ),
+        RetryRule(
+            exception=["dalp_dr_airflow.errors.CheckInconclusiveError", "dalp_dr.errors.FactError"],
+            action=RetryAction.RETRY,
+            retry_delay=timedelta(seconds=10),
+            reason="waiting for an outside system that did not answer",
+        ),
+        RetryRule(
+            exception=["dalp_dr.errors.EvidenceError"],
+            action=RetryAction.RETRY,
+            retry_delay=timedelta(seconds=20),
+            reason="waiting for the evidence store",
+        ),
+    ]
+)
 DEFAULTS: dict[str, Any] = {
-    "owner": "dalp-recovery-drill", "retries": 2, "retry_delay": timedelta(seconds=10), "retry_policy": RETRIES,
-    "execution_timeout": timedelta(minutes=30)}
+    "owner": "dalp-recovery-drill",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=10),
+    "retry_policy": RETRIES,
+    "execution_timeout": timedelta(minutes=30),
+}
 
 
 def environments() -> list[str]:
@@ -39,10 +56,13 @@ def default_environment() -> Environment:
 def form(surfaces: bool = False) -> dict[str, Param]:
     """Fields of the trigger form."""
     fields = {
-        "environment": Param(environments()[0], enum=environments(), title="Environment",
-                             description="File in include/environments"),
-        "target_policy": Param("latest", enum=["latest", "random", "edge", "timestamp"], title="Recovery target",
-                               description="latest: the last archived transaction; random or edge: in the recoverable window"),
+        "environment": Param(environments()[0], enum=environments(), title="Environment", description="File in include/environments"),
+        "target_policy": Param(
+            "latest",
+            enum=["latest", "random", "edge", "timestamp"],
+            title="Recovery target",
+            description="latest: the last archived transaction; random or edge: in the recoverable window",
+        ),
         "target_value": Param(None, type=["null", "string"], title="Time for policy timestamp", format="date-time"),
         "keep_sandbox": Param(False, type="boolean", title="Keep the sandbox after the drill"),
         "dry_run": Param(False, type="boolean", title="Dry run", description="Say what would be done and what it costs; create nothing"),
@@ -50,24 +70,40 @@ def form(surfaces: bool = False) -> dict[str, Param]:
     }
     if surfaces:
         names = [s.value for s in Surface]
-        fields["surfaces"] = Param(["database"], type="array", items={"type": "string", "enum": names}, examples=names,
-                                   title="Surfaces to check", minItems=1, maxItems=2, uniqueItems=True)
+        fields["surfaces"] = Param(
+            ["database"],
+            type="array",
+            items={"type": "string", "enum": names},
+            examples=names,
+            title="Surfaces to check",
+            minItems=1,
+            maxItems=2,
+            uniqueItems=True,
+        )
     return fields
 
 
 def deadlines() -> list[DeadlineAlert]:
     """Warning at three quarters of the RTO target, breach at the target; a rerun moves neither. The verdict depends on none."""
     seconds = default_environment().targets.rto_seconds
-    return [DeadlineAlert(name=name, reference=DrillStartDeadline(), interval=timedelta(seconds=share * seconds),
-                          callback=SyncCallback(on_deadline_missed, kwargs={"level": name}))
-            for name, share in (("rto-warning", 0.75), ("rto-breach", 1.0))]
+    return [
+        DeadlineAlert(
+            name=name,
+            reference=DrillStartDeadline(),
+            interval=timedelta(seconds=share * seconds),
+            callback=SyncCallback(on_deadline_missed, kwargs={"level": name}),
+        )
+        for name, share in (("rto-warning", 0.75), ("rto-breach", 1.0))
+    ]
 
 
 def roles() -> list[str]:
     """Roles of the default environment's namespaces, the database's first."""
     environment = default_environment()
-    return sorted((n.role for n in environment.source.namespaces),
-                  key=lambda role: environment.source.namespace(role).name != environment.database.namespace)
+    return sorted(
+        (n.role for n in environment.source.namespaces),
+        key=lambda role: environment.source.namespace(role).name != environment.database.namespace,
+    )
 
 
 def owners() -> list[str]:
