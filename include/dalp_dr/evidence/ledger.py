@@ -127,6 +127,18 @@ def entries(store: EvidenceStore) -> tuple[Entry, ...]:
     return tuple(read(store, key) for key in _keys(store))
 
 
+def copy(source: EvidenceStore, target: EvidenceStore) -> int:
+    """Copies the entries that `target` lacks, oldest first, and returns how many; a copy with gaps proves nothing.
+
+    Raises EvidenceError when the target holds another entry under the same name.
+    """
+    present = set(_keys(target))
+    missing = [key for key in _keys(source) if key not in present]
+    for key in missing:
+        target.put(key, source.get(key))
+    return len(missing)
+
+
 def head(store: EvidenceStore) -> str | None:
     """Digest of the newest entry: what a second custodian keeps. None for an empty ledger."""
     keys = _keys(store)

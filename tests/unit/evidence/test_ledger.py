@@ -81,6 +81,13 @@ def test_appending_the_same_again_adds_nothing() -> None:
     assert store.files == before
 
 
+def test_a_copy_is_made_whole_and_only_once() -> None:
+    store, copy = two_drills(), Memory()
+    assert ledger.copy(store, copy) == len(ledger_files(store))
+    assert copy.files == ledger_files(store)
+    assert ledger.copy(store, copy) == 0
+
+
 def test_a_kind_that_is_none() -> None:
     with pytest.raises(EvidenceError, match="not a kind"):
         ledger.append(Memory(), "note", DRILL, {}, PEM, SEALED_AT)
