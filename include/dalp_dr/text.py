@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 _UNITS = ((3600, 60, "min", 1, "s"), (86400, 3600, "h", 60, "min"), (math.inf, 86400, "d", 3600, "h"))
 
@@ -35,3 +36,12 @@ def seconds(value: float | None) -> str:
             count, rest = divmod(whole, size)
             return f"{count} {unit} {rest // smaller_size:02d} {smaller}" if rest // smaller_size else f"{count} {unit}"
     raise ValueError(f"{value} is no duration")
+
+
+def moment(value: str) -> str:
+    """An RFC 3339 time as `2026-10-06 06:00:00 UTC`; what is no time with a zone stays as it is."""
+    try:
+        read = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except ValueError:
+        return visible(value)
+    return f"{read.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if read.tzinfo else visible(value)

@@ -15,7 +15,7 @@ from dalp_dr.model.check import FINDINGS_SHOWN, Stage, Surface, Verdict, worst
 from dalp_dr.model.plan import DrillPlan, utc
 from dalp_dr.report.facts import in_words
 from dalp_dr.report.split import Step, steps
-from dalp_dr.text import seconds, visible
+from dalp_dr.text import moment, seconds, visible
 
 NOT_RUN_SHOWN = 3
 SURFACE_NAMES = {
@@ -179,8 +179,8 @@ def _facts(plan: DrillPlan, result: Verification) -> tuple[tuple[str, str], ...]
         ("Drill", plan.drill_id),
         ("Attempt", result.attempt),
         ("Workflow", f"{plan.dag_id}, run {plan.run_id}"),
-        ("Asked for", f"{plan.asked_at} by {plan.started_by}"),
-        ("Incident time", f"{plan.incident_time} (policy {plan.policy})"),
+        ("Asked for", f"{moment(plan.asked_at)} by {plan.started_by}"),
+        ("Incident time", f"{moment(plan.incident_time)} (policy {plan.policy})"),
         ("Surfaces", "all five" if plan.full else ", ".join(s.value for s in plan.surfaces)),
         (
             "Targets",
@@ -366,7 +366,7 @@ def _provenance(dossier: Dossier, result: Verification) -> tuple[tuple[str, str]
     pairs = [
         ("Bundle (sha256 of the manifest)", result.bundle_sha256),
         ("Signed by key", result.key_id or "not signed"),
-        ("Sealed at", f"{result.sealed_at or 'not sealed'} (clock not attested)"),
+        ("Sealed at", f"{moment(result.sealed_at) if result.sealed_at else 'not sealed'} (clock not attested)"),
         ("Configuration commit", dossier.plan.configuration.commit if dossier.plan.configuration else "none"),
         (
             "Project commit",

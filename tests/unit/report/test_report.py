@@ -22,7 +22,7 @@ from dalp_dr.model.record import encode
 from dalp_dr.report import charts, split
 from dalp_dr.report.facts import FIRST, in_words
 from dalp_dr.report.page import Bar, Point, critical_path
-from dalp_dr.text import seconds, visible
+from dalp_dr.text import moment, seconds, visible
 from synthetic_drill import (
     CATALOGUE,
     PUBLIC,
@@ -266,6 +266,12 @@ DURATIONS = {
 @pytest.mark.parametrize(("value", "words"), DURATIONS.items())
 def test_durations_in_words(value: float | None, words: str) -> None:
     assert seconds(value) == words
+
+
+def test_moments() -> None:
+    assert moment("2026-10-06T08:00:00.123+02:00") == "2026-10-06 06:00:00 UTC"
+    assert moment("2026-10-06T08:00:00") == "2026-10-06T08:00:00"
+    assert moment("soon\x07") == "soon\\u0007"
 
 
 def test_visible_keeps_ordinary_text_of_any_language() -> None:
