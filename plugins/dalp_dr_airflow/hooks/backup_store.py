@@ -55,9 +55,6 @@ class BackupStoreHook(S3Access):
         """One entry a claim: how its data was backed up, with which result."""
         return list(self._json(self._backup(backup, "-volumeinfo.json.gz")) or [])
 
-    def backup_pod_volume_backups(self, backup: str) -> list[dict[str, Any]]:
-        return list(self._json(self._backup(backup, "-podvolumebackups.json.gz")) or [])
-
     def backup_contents(self, backup: str) -> dict[str, dict[str, dict[str, Any]]]:
         """`{"<plural>.<group>": {"namespace/name": object}}` of the backup's tarball; core kinds have no group
         ("pods"), cluster-scoped objects no namespace.
@@ -91,14 +88,6 @@ class BackupStoreHook(S3Access):
     def restore_resource_list(self, restore: str) -> dict[str, list[str]]:
         """`{"v1/Pod": ["namespace/name(created)", ...]}`; created, updated, failed or skipped."""
         return dict(self._json(self._restore(restore, f"restore-{restore}-resource-list.json.gz")))
-
-    def restore_volumeinfo(self, restore: str) -> list[dict[str, Any]]:
-        return list(self._json(self._restore(restore, f"{restore}-volumeinfo.json.gz")) or [])
-
-    def restore_log(self, restore: str) -> str:
-        return unzipped(self.read(self.bucket, self._restore(restore, f"restore-{restore}-logs.gz"))).decode(
-            errors="replace"
-        )
 
     def _backup(self, name: str, suffix: str) -> str:
         return f"{self.prefix}backups/{name}/{name}{suffix}"

@@ -44,7 +44,12 @@ class EvidenceStoreHook(S3Access):
             self._put_new(key, data)
         except CallError as error:
             if error.status not in _ALREADY_THERE:
-                raise EvidenceError(f"Evidence {key} could not be stored: {error}", error.next_step) from None
+                step = (
+                    error.next_step
+                    if self.lock == "NONE"
+                    else f"{error.next_step} Object lock asks for s3:PutObjectRetention too."
+                )
+                raise EvidenceError(f"Evidence {key} could not be stored: {error}", step) from None
             if self.get(key) != data:
                 raise EvidenceError(
                     f"{key} exists with other content; evidence is never overwritten.",
@@ -67,13 +72,6 @@ class EvidenceStoreHook(S3Access):
             return tuple(sorted(self.keys(self.bucket, prefix)))
         except CallError as error:
             raise EvidenceError(f"Evidence below {prefix} could not be listed: {error}", error.next_step) from None
-
-    def locked(self, key: str) -> dict[str, str] | None:
-        """`{mode, retain_until}` of a stored object, or None when nothing locks it."""
-        with translate("read the lock of", s3_uri(self.bucket, key)):
-            head = self.client.head_object(Bucket=self.bucket, Key=key)
-        mode, until = head.get("ObjectLockMode"), head.get("ObjectLockRetainUntilDate")
-        return {"mode": str(mode), "retain_until": until.isoformat()} if mode and until else None
 
     def _put_new(self, key: str, data: bytes) -> None:
         """Looks before it writes and asks the store to refuse an existing key, since not every store knows

@@ -8,7 +8,7 @@ from dalp_dr_airflow.hooks.errors import translate
 from dalp_dr_airflow.hooks.s3 import S3Access, s3_uri
 
 # What S3 says where a bucket has no such setting at all; anything else is an error.
-_NOT_SET = {"NoSuchLifecycleConfiguration", "ObjectLockConfigurationNotFoundError", "ObjectLockConfigurationNotFound"}
+_NOT_SET = {"NoSuchLifecycleConfiguration"}
 
 
 class ObjectVersionHook(S3Access):
@@ -28,12 +28,6 @@ class ObjectVersionHook(S3Access):
             "versioning": _plain(versioning),
             "lifecycle": self._optional("get_bucket_lifecycle_configuration", bucket),
         }
-
-    def object_lock(self, bucket: str) -> dict[str, Any] | None:
-        """The bucket's object lock configuration, None where it has none. Asks for a right of its own, which readers
-        often lack.
-        """
-        return self._optional("get_object_lock_configuration", bucket)
 
     def read(self, bucket: str, key: str, version_id: str | None = None) -> tuple[str, int]:  # type: ignore[override]
         """`(sha256, size in bytes)` of one version. CallError with S3's code in its text."""

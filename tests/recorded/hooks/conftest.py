@@ -9,6 +9,7 @@ from collections.abc import Iterator
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))  # before the first import of airflow
 
 import pytest
+
 from fake_http import KUBERNETES, FakeHttp
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_s3 import FakeS3
 
 from dalp_dr.errors import InputError
 from dalp_dr_airflow.hooks.backup_store import BackupStoreHook
 from dalp_dr_airflow.hooks.barman_catalog import BarmanCatalogHook
 from dalp_dr_airflow.hooks.errors import CallError, Denied, Missing
 from dalp_dr_airflow.hooks.velero import VeleroHook, label_value
+from fake_s3 import FakeS3
 
 FILES = Path(__file__).parents[1] / "data" / "velero_files"
 
@@ -49,7 +49,6 @@ def store(**changed: bytes) -> BackupStoreHook:
             f"{backup}dalp-1-resource-list.json.gz": gzip.compress(recorded("dalp-1.BackupResourceList.json")),
             f"{backup}dalp-1-results.gz": gzip.compress(recorded("dalp-1.BackupResults.json")),
             f"{backup}dalp-1-volumeinfo.json.gz": gzip.compress(recorded("dalp-1.BackupVolumeInfos.json")),
-            f"{backup}dalp-1-podvolumebackups.json.gz": gzip.compress(b"null"),
             f"{backup}dalp-1.tar.gz": tarball(
                 {
                     "resources/pods/namespaces/dalp/dapp-1.json": {"kind": "Pod"},
@@ -78,7 +77,6 @@ def test_files_of_a_backup() -> None:
     assert hook.backup_resource_list("dalp-1") == json.loads(recorded("dalp-1.BackupResourceList.json"))
     assert hook.backup_results("dalp-1") == json.loads(recorded("dalp-1.BackupResults.json"))
     assert {v["backupMethod"] for v in hook.backup_volumeinfo("dalp-1")} == {"PodVolumeBackup"}
-    assert hook.backup_pod_volume_backups("dalp-1") == []
 
 
 def test_files_of_a_restore() -> None:

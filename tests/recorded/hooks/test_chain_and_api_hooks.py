@@ -7,12 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from fake_http import FakeHttp
 
 from dalp_dr.errors import FactError, InputError
 from dalp_dr_airflow.hooks.dalp import DalpHook
 from dalp_dr_airflow.hooks.errors import RetryPolicy
 from dalp_dr_airflow.hooks.evm import EvmHook
+from fake_http import FakeHttp
 
 BLOCKS = [("eth_getBlockByNumber", [hex(n), False]) for n in range(3)]
 

@@ -7,11 +7,11 @@ from email.utils import format_datetime
 
 import pytest
 import urllib3
-from fake_s3 import client_error
 
 from dalp_dr.errors import FactError, RefusedError
 from dalp_dr_airflow.hooks import errors
 from dalp_dr_airflow.hooks.errors import CallError, Conflict, Denied, Missing, NoAnswer, RetryPolicy
+from fake_s3 import client_error
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fake_http import KUBERNETES, FakeHttp
 
 from dalp_dr.errors import InputError, RefusedError
 from dalp_dr_airflow.hooks.errors import Conflict, Denied, Missing, NoAnswer, RetryPolicy
 from dalp_dr_airflow.hooks.kubernetes_sandbox import SandboxKubernetesHook
 from dalp_dr_airflow.hooks.kubernetes_source import SourceKubernetesHook
+from fake_http import KUBERNETES, FakeHttp
 
 PODS = "/api/v1/namespaces/dalp/pods"
 BOX = "/api/v1/namespaces/dalp-drill-1-app"

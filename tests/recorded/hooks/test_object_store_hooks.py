@@ -6,13 +6,13 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from fake_s3 import FakeS3
 
 from dalp_dr.errors import EvidenceError, InputError
 from dalp_dr_airflow.hooks import s3
 from dalp_dr_airflow.hooks.errors import CallError, Denied, Missing
 from dalp_dr_airflow.hooks.evidence import EvidenceStoreHook
 from dalp_dr_airflow.hooks.object_versions import ObjectVersionHook
+from fake_s3 import FakeS3
 
 
 def bucket(fake: FakeS3) -> ObjectVersionHook:

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 from airflow.triggers.base import BaseTrigger
-from fake_http import KUBERNETES, FakeHttp
 
 from dalp_dr_airflow.hooks.errors import CallError, call_error
 from dalp_dr_airflow.triggers import custom_object
 from dalp_dr_airflow.triggers.custom_object import CustomObjectTrigger
 from dalp_dr_airflow.triggers.recovery import RecoveryTrigger
 from dalp_dr_airflow.triggers.restore import RestoreTrigger
+from fake_http import KUBERNETES, FakeHttp
 
 DATA = Path(__file__).parents[1] / "data"
 LATER = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
