@@ -11,6 +11,7 @@ from dalp_dr_lab.lab import Lab
 
 def main(argv: Sequence[str]) -> int:
     """Run one of the three commands; `--json` prints for a machine."""
+    from dalp_dr_lab import owner
     from dalp_dr_lab.faults import record, registry
 
     parser = argparse.ArgumentParser(
@@ -34,11 +35,12 @@ def main(argv: Sequence[str]) -> int:
         lines = [f"{'*' if item['active_since'] else ' '} {item['fault']:<22}{item['sentence']}" for item in listing]
         print(json.dumps(listing) if given.json else "\n".join(lines))
         return 0
-    if given.command == "break":
-        names = [part.strip() for word in given.names for part in word.split(",") if part.strip()]
-        names = [one.name for one in registry.break_lab(lab, names)]
-    else:
-        names = registry.mend(lab)
+    with owner.one_at_a_time(lab):
+        if given.command == "break":
+            names = [part.strip() for word in given.names for part in word.split(",") if part.strip()]
+            names = [one.name for one in registry.break_lab(lab, names)]
+        else:
+            names = registry.mend(lab)
     words = {"break": "Active faults", "mend": "Mended"}[given.command]
     print(json.dumps({given.command: names}) if given.json else f"{words}: {', '.join(names) or 'none'}")
     return 0

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from dalp_dr_lab import owner
 from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.lab import BACKUP_PREFIX, BUCKETS, Lab
 from dalp_dr_lab.miniature import source
@@ -122,5 +123,7 @@ def archived(lab: Lab, segment: str) -> bool:
 def main(argv: Sequence[str]) -> int:
     """`backup`: take backups and print what was taken as JSON."""
     argparse.ArgumentParser(prog="backup", description=__doc__).parse_args(argv)
-    print(json.dumps(run(Lab.load())))
+    lab = Lab.load()
+    with owner.one_at_a_time(lab):
+        print(json.dumps(run(lab)))
     return 0

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from dalp_dr_lab import owner
 from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.lab import Lab
 from dalp_dr_lab.miniature import installation, source
@@ -145,8 +146,9 @@ def main(argv: Sequence[str]) -> int:
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args(argv)
     lab = Lab.load()
-    seed = given.seed or next_seed(lab)
-    made = run(lab, seed, Amounts(given.mints, given.transfers, given.uploads, given.exports))
+    with owner.one_at_a_time(lab):
+        seed = given.seed or next_seed(lab)
+        made = run(lab, seed, Amounts(given.mints, given.transfers, given.uploads, given.exports))
     print(json.dumps(made))
     return 0
 

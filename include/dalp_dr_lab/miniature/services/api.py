@@ -192,7 +192,7 @@ def migrate() -> None:
     while True:
         try:
             return migration.apply(database)
-        except Exception as error:  # noqa: BLE001 - the database may come later than we do; readiness says so meanwhile
+        except Exception as error:
             server.log(f"migration waits: {type(error).__name__}: {error}".strip())
             time.sleep(1)
 

@@ -46,7 +46,7 @@ def run() -> None:
     while True:
         try:
             one_round(database)
-        except Exception as error:  # noqa: BLE001 - the database may be away; the next round tries again
+        except Exception as error:
             server.log(f"deliveries wait: {type(error).__name__}: {str(error).strip()}")
         time.sleep(POLL_SECONDS)
 

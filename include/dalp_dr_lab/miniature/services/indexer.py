@@ -169,7 +169,7 @@ def run() -> None:
             more = step()
             progress.last_error = ""
             _remember()
-        except Exception as error:  # noqa: BLE001 - the loop outlives any failure of its surroundings; readiness tells about it
+        except Exception as error:
             progress.handler_errors += 1
             progress.last_error = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             server.log(f"indexing failed: {type(error).__name__}: {progress.last_error}")

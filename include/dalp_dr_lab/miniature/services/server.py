@@ -92,7 +92,7 @@ def respond(request: Request, answer: Callable[[Request], Answer], ready: Callab
         return answer(request)
     except ApiError as error:
         return Answer({"error": {"code": error.code, "message": str(error)}}, error.status)
-    except Exception as error:  # noqa: BLE001 - the boundary of the service: whatever fails is told, not hidden
+    except Exception as error:
         log(f"{request.method} {request.path}: {type(error).__name__}: {error}")
         text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         return Answer(

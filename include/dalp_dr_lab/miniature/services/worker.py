@@ -165,7 +165,7 @@ def run() -> None:
             if finish_sent(key) and key:
                 start_queued(key)
             progress.last_error = ""
-        except Exception as error:  # noqa: BLE001 - the loop outlives any failure of its surroundings; readiness tells about it
+        except Exception as error:
             progress.errors += 1
             progress.last_error = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             server.log(f"work failed: {type(error).__name__}: {progress.last_error}")
