@@ -23,7 +23,7 @@ class Fault:
     `damage` acts before the backups that the fault needs, `afterwards` after them; what they write into the notes is
     what `mend` gets later. `checks` are the check ids that must not pass because of it; `outcome` is what a drill must
     end with: `FIX` or `refused`. `schedules` and `base_backup` say which backups the fault needs; `completes` is False
-    when one of these backups is meant to fail. `spoils` is False when recovery points made meanwhile are as good as any.
+    when one of these backups is meant to fail. `spoils` is False when recovery points made meanwhile are good ones.
     """
 
     name: str

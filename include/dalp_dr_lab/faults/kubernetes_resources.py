@@ -40,7 +40,7 @@ def _label_pods(lab: Lab, notes: Notes) -> None:
 
 
 def _leave_pods_out(lab: Lab, notes: Notes) -> None:
-    """Add pods to what the schedule excludes: a pod that only loses its label is still brought in by its labelled claim."""
+    """Exclude pods from the schedule; a pod that only loses its label is still brought in by its labelled claim."""
     excluded = json.dumps({"spec": {"template": {"excludedResources": ["events", "events.events.k8s.io", "pods"]}}})
     lab.kubectl("-n", "velero", "patch", "schedules.velero.io", APPLICATION, "--type=merge", "--patch", excluded)
 

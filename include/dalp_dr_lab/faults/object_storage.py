@@ -57,7 +57,7 @@ def _put_back(lab: Lab, notes: Notes) -> None:
 FAULTS = (
     Fault(
         "wrong-object-version",
-        "The version of an upload that the database names is gone from the bucket; other bytes are current under its key.",
+        "The version of an upload that the database names is gone from the bucket; other bytes are current instead.",
         ("object_versions_readable", "documents_resolve"),
         _wrong_version,
         _put_back,

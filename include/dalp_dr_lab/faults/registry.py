@@ -37,7 +37,7 @@ FAULTS: dict[str, Fault] = {fault.name: fault for module in MODULES for fault in
 
 
 def named(names: Sequence[str]) -> list[Fault]:
-    """The faults of these names in the order in which they break: an upgrade would undo others. LabError when unknown."""
+    """The faults of these names in the order in which they break: an upgrade would undo others. LabError if unknown."""
     if unknown := [name for name in names if name not in FAULTS]:
         raise LabError(f"No such fault: {', '.join(unknown)}. There are: {', '.join(FAULTS)}.")
     return [fault for name, fault in FAULTS.items() if name in names]

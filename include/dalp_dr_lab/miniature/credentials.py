@@ -26,7 +26,7 @@ def secret(namespace: str, name: str, data: dict[str, str], *, kind: str = "Opaq
 
 
 def tls(hosts: list[str], days: int) -> dict[str, Any]:
-    """The Secret of a self-signed certificate; not labelled, as a certificate controller's are not: no backup has it."""
+    """The Secret of a self-signed certificate; unlabelled, as a certificate controller's are: no backup has it."""
     certificate, key = self_signed(hosts, days)
     made = secret("dalp", "dalp-tls", {"tls.crt": certificate, "tls.key": key}, kind="kubernetes.io/tls")
     return {**made, "metadata": {**made["metadata"], "labels": {"controller.cert-manager.io/fao": "true"}}}

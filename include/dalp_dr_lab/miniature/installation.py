@@ -1,4 +1,4 @@
-"""What one installation was given once: keys, API keys, tokens, accounts; kept in miniature.json of the lab's folder."""
+"""What one installation was given once: keys, API keys, tokens, accounts; kept in the lab's miniature.json."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """dalp-worker: carries requests to the chain. Prepares, signs, journals, sends, confirms, and keeps the holdings.
 
 A request moves QUEUED > PREPARING > SIGNING > BROADCASTING > CONFIRMING > COMPLETED or FAILED. The signed transaction
-is in the journal and its hash in the row before it is sent, so that a restart sends the same transaction again and never
+is in the journal and its hash in the row before it is sent, so that a restart sends the same transaction again, never
 another.
 """
 
