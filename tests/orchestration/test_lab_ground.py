@@ -15,6 +15,8 @@ from dalp_dr_lab import ground, operators, processes
 from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.lab import BUCKETS, Lab
 
+pytestmark = pytest.mark.lab
+
 
 @pytest.fixture
 def lab(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:

@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 from dalp_dr_lab import buckets, processes, servers
 from dalp_dr_lab.lab import BUCKETS, Lab
 
+pytestmark = pytest.mark.lab
+
 WRITERS = {"velero": "backups", "archive": "wal", "documents": "documents", "evidence": "evidence"}
 READERS = {"backup-reader": ("backups", "wal"), "documents-reader": ("documents",)}
 READABLE = {**{name: (kind,) for name, kind in WRITERS.items()}, **READERS}

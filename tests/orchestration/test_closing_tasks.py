@@ -1,0 +1,142 @@
+"""Seal, sign-off and decision: only an owner's approval of exactly this digest makes a good drill green."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+
+from dalp_dr.evidence import ledger
+from dalp_dr_airflow.drill import Drill
+from dalp_dr_airflow.errors import NotReadyError
+from dalp_dr_airflow.operators import decide as deciding
+from dalp_dr_airflow.operators import seal as sealing
+from dalp_dr_airflow.operators.decide import DecideOperator
+from dalp_dr_airflow.operators.seal import SealEvidenceOperator, newest_bundle
+from dalp_dr_airflow.operators.sign_off import APPROVE, REJECT, SignOffOperator
+from fake_run import FakeRun
+from synthetic_drill import CountFacts, a_record
+
+BAD = CountFacts(3, 2, ("one is missing",))
+OTTO = {"id": "otto", "name": "Otto Owner"}
+
+
+@pytest.fixture(autouse=True)
+def no_cluster(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Reports and the lease are other tests' matter; what was given back is noted."""
+    released: list[str] = []
+    monkeypatch.setattr(sealing, "publish", lambda drill, folder: None)
+    monkeypatch.setattr(deciding, "publish", lambda drill, folder: None)
+    monkeypatch.setattr(deciding, "release_lease", lambda drill: released.append(drill.drill_id))
+    return released
+
+
+@pytest.fixture
+def with_provenance(good_run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> FakeRun:
+    """The small catalogue has no provenance kind; the seal is given one."""
+    monkeypatch.setattr(Drill, "facts", lambda self, kind, subject="drill": CountFacts(1, 1))
+    return good_run
+
+
+def seal(run: FakeRun) -> dict[str, Any]:
+    return SealEvidenceOperator(task_id="evidence").execute(run.context("seal.evidence"))
+
+
+def answer(run: FakeRun, digest: str, chosen: str = APPROVE, person: dict[str, str] | None = OTTO, comment: str = "seen") -> None:
+    event = {
+        "chosen_options": [chosen],
+        "params_input": {"bundle_sha256": digest, "comment": comment},
+        "responded_at": datetime(2026, 10, 6, 6, 20, tzinfo=UTC),
+        "responded_by_user": person,
+        "timedout": False,
+    }
+    SignOffOperator(task_id="owner", assigned_users=[OTTO]).execute_complete(run.context("sign_off.owner"), event)
+
+
+def decide(run: FakeRun, **more: Any) -> dict[str, Any]:
+    return DecideOperator(task_id="decision", **more).execute(run.context("decide.decision"))
+
+
+def test_a_good_drill_with_its_owners_approval_is_ready(with_provenance: FakeRun, no_cluster: list[str]) -> None:
+    run = with_provenance
+    sealed = seal(run)
+    assert (sealed["verdict"], sealed["proposed"]) == ("pass", "READY")
+    answer(run, sealed["bundle_sha256"])
+    assert decide(run)["decision"] == "READY"
+    assert (run.summary()["decision"], run.summary()["reasons"]) == ("READY", [])
+    assert no_cluster == [run.plan.drill_id]
+
+
+CASES = {
+    "nobody answered": None,
+    "rejected": {"chosen": REJECT},
+    "a default taken by timeout": {"person": None},
+    "another digest": {"digest": "0" * 64},
+    "no digest": {"digest": ""},
+    "not an owner": {"person": {"id": "vera", "name": "Vera"}},
+    "whoever started it": {"person": {"id": "sam", "name": "Sam"}},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_without_a_valid_sign_off_a_good_drill_is_not_ready(with_provenance: FakeRun, case: str) -> None:
+    run = with_provenance
+    sealed = seal(run)
+    if CASES[case] is not None:
+        answer(run, **{"digest": sealed["bundle_sha256"], **CASES[case]})
+    with pytest.raises(NotReadyError, match="FIX"):
+        decide(run)
+    assert run.summary()["decision"] == "FIX"
+    assert [r["check"] for r in run.summary()["reasons"]] == ["owner_signed_off"]
+
+
+def test_a_finding_is_named_and_nothing_is_put_before_an_owner(with_provenance: FakeRun) -> None:
+    run = with_provenance
+    run.record(a_record(run.plan, "reconciliation", facts=BAD, attempt=2))
+    assert seal(run)["proposed"] == "FIX"
+    with pytest.raises(AirflowSkipException, match="nothing to sign"):
+        SignOffOperator(task_id="owner", assigned_users=[OTTO]).execute(run.context("sign_off.owner"))
+    with pytest.raises(NotReadyError, match="reconciliation_complete"):
+        decide(run)
+    assert "reconciliation_complete" in [r["check"] for r in run.summary()["reasons"]]
+
+
+def test_a_later_attempt_is_sealed_again_with_a_link_to_the_bundle_before(with_provenance: FakeRun) -> None:
+    run = with_provenance
+    run.record(a_record(run.plan, "reconciliation", facts=BAD, attempt=2))
+    first = seal(run)
+    run.record(a_record(run.plan, "reconciliation", attempt=3))
+    second = seal(run)
+    assert (first["proposed"], second["proposed"]) == ("FIX", "READY")
+    listing = newest_bundle(Drill.open(run.context())).read_manifest()
+    assert (listing.attempt, listing.previous) == (2, first["bundle_sha256"])
+    assert ledger.head(run.store)
+
+
+def test_an_approval_of_the_bundle_before_does_not_count(with_provenance: FakeRun) -> None:
+    run = with_provenance
+    first = seal(run)
+    run.record(a_record(run.plan, "reconciliation", attempt=2))
+    seal(run)
+    answer(run, first["bundle_sha256"])
+    with pytest.raises(NotReadyError):
+        decide(run)
+
+
+def test_a_drill_without_a_plan_says_fix_and_why(run: FakeRun) -> None:
+    run.xcoms[("plan.freeze", "refusal")] = "Another drill holds the lease."
+    with pytest.raises(NotReadyError, match="Another drill holds the lease"):
+        decide(run)
+    found = run.summary()
+    assert (found["decision"], found["outcome"], found["bundle_sha256"]) == ("FIX", "refused", None)
+    assert found["reasons"][0]["observed"] == "Another drill holds the lease."
+
+
+def test_a_check_of_single_surfaces_is_green_but_not_ready(with_provenance: FakeRun) -> None:
+    run = with_provenance
+    seal(run)
+    with pytest.raises(NotReadyError):
+        decide(run)
+    assert decide(run, surfaces_only=True)["decision"] == "FIX"
