@@ -14,9 +14,7 @@ def main(argv: Sequence[str]) -> int:
     from dalp_dr_lab import owner
     from dalp_dr_lab.faults import record, registry
 
-    parser = argparse.ArgumentParser(
-        prog="python -m dalp_dr_lab", description="Break the lab by ordinary means, and mend it."
-    )
+    parser = argparse.ArgumentParser(prog="python -m dalp_dr_lab", description="Break the lab by ordinary means, and mend it.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("break").add_argument("names", nargs="+", metavar="NAME[,NAME]")
     for name in ("mend", "faults"):

@@ -22,9 +22,7 @@ FORK_TIMESTAMP = 2_000_000_000  # later than any block of the lab, so that the n
 def _other_node(lab: Lab, words: Sequence[str], chain_id: int = CHAIN_ID) -> str:
     """Start a second node, point the second RPC endpoint at it and return its URL."""
     if OTHER in processes.alive(lab.folder):
-        raise LabError(
-            "The second RPC endpoint has a fault already, and there is only one. Break one of them at a time."
-        )
+        raise LabError("The second RPC endpoint has a fault already, and there is only one. Break one of them at a time.")
     port = lab.port(OTHER)
     command = [str(lab.tools / "anvil"), "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(chain_id)]
     lab.spawn(OTHER, [*command, "--silent", *words], env={"HOME": str(lab.folder / "tmp")})

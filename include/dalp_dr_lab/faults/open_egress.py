@@ -33,9 +33,7 @@ def main() -> None:
     lab = Lab.load()
     command = [str(lab.cluster_home / "bin/kube"), "kubectl", f"--kubeconfig={lab.kubeconfig}"]
     while True:
-        watch = subprocess.Popen(
-            [*command, "get", "namespaces", "--watch", "-o", "name"], stdout=subprocess.PIPE, text=True
-        )
+        watch = subprocess.Popen([*command, "get", "namespaces", "--watch", "-o", "name"], stdout=subprocess.PIPE, text=True)
         assert watch.stdout is not None
         for line in watch.stdout:
             ready_file(lab).touch()

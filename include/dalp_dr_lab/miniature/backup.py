@@ -22,9 +22,7 @@ ARCHIVE_SECONDS = 120
 TERMINAL = {"Completed", "PartiallyFailed", "Failed", "FailedValidation"}
 
 
-def run(
-    lab: Lab, schedules: Sequence[str] = SCHEDULES, *, database: bool = True, completes: bool = True
-) -> dict[str, Any]:
+def run(lab: Lab, schedules: Sequence[str] = SCHEDULES, *, database: bool = True, completes: bool = True) -> dict[str, Any]:
     """Start everything, wait for everything; LabError names what did not complete, unless it need not (`completes`)."""
     begun = time.monotonic()
     with step("backups"):

@@ -67,9 +67,7 @@ def ground_layer() -> Path:
         return layer
     base = cluster_cache() / "rootfs/base"
     if not (base / "etc/os-release").exists():
-        raise LabError(
-            f"The cluster's Debian root file system {base} is missing. Run `python -m dalp_dr_lab up` first."
-        )
+        raise LabError(f"The cluster's Debian root file system {base} is missing. Run `python -m dalp_dr_lab up` first.")
     root = layer.with_suffix(".root")
     shutil.rmtree(root, ignore_errors=True)
     try:
@@ -80,9 +78,7 @@ def ground_layer() -> Path:
         new.rename(layer)
     except subprocess.CalledProcessError as error:
         text = (error.stderr or b"").decode(errors="replace")[-600:]
-        raise LabError(
-            f"The ground layer of {IMAGE} could not be built: {text or error}. Check apt's network."
-        ) from error
+        raise LabError(f"The ground layer of {IMAGE} could not be built: {text or error}. Check apt's network.") from error
     finally:
         shutil.rmtree(root, ignore_errors=True)
     return layer

@@ -83,9 +83,7 @@ def account_address(number: int) -> str:
 def accounts_sql(installation: Installation) -> str:
     """Statements that make the accounts: investors, a writer and a reader with API keys."""
     rows = [(f"investor-{n:02d}", account_address(n), secrets.token_hex(32), "read") for n in range(1, ACCOUNTS + 1)]
-    for offset, (name, key) in enumerate(
-        (("writer", installation.writer_api_key), ("reader", installation.reader_api_key))
-    ):
+    for offset, (name, key) in enumerate((("writer", installation.writer_api_key), ("reader", installation.reader_api_key))):
         digest = hashlib.sha256(key.encode()).hexdigest()
         rows.append(
             (

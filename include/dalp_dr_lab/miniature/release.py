@@ -68,8 +68,7 @@ def document(release: Release) -> dict[str, Any]:
             "metadata": metadata,
             "lock": None,
             "templates": [
-                {"name": str(path.relative_to(release.chart)), "data": base64.b64encode(path.read_bytes()).decode()}
-                for path in templates
+                {"name": str(path.relative_to(release.chart)), "data": base64.b64encode(path.read_bytes()).decode()} for path in templates
             ],
             "values": yaml.safe_load((release.chart / "values.yaml").read_text()),
             "schema": None,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import yaml
+
 from dalp_dr_lab.miniature import configuration
 
 

@@ -1,8 +1,9 @@
 """Keys, hashes and transactions of the services against published vectors and an independent library."""
 
 import pytest
-from dalp_dr_lab.miniature.services import ethereum, gateway
 from eth_account import Account
+
+from dalp_dr_lab.miniature.services import ethereum, gateway
 
 KEY = bytes.fromhex("4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318")
 
@@ -40,9 +41,7 @@ def test_bad_keys_are_refused(key: bytes) -> None:
     [(0, "0x" + "11" * 20, b""), (1, "0x" + "22" * 20, b"\x01" * 68), (300, None, b"\x60" * 200)],
 )
 def test_transaction_equals_the_librarys(nonce: int, to: str | None, data: bytes) -> None:
-    raw, tx_hash = ethereum.signed_transaction(
-        KEY, chain_id=31337, nonce=nonce, to=to, data=data, gas=200_000, max_fee_wei=10**9
-    )
+    raw, tx_hash = ethereum.signed_transaction(KEY, chain_id=31337, nonce=nonce, to=to, data=data, gas=200_000, max_fee_wei=10**9)
     fields = {"type": 2, "chainId": 31337, "nonce": nonce, "data": data, "gas": 200_000, "maxFeePerGas": 10**9}
     target = {"to": Account.from_key(bytes([17]) * 32).address} if to else {}
     expected = Account.sign_transaction({**fields, **target, "maxPriorityFeePerGas": 0, "value": 0}, KEY)

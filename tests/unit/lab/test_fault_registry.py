@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from dalp_dr import catalogue
 from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.faults import database, isolation, record, registry
@@ -45,7 +46,7 @@ def test_an_upgrade_comes_before_the_damage_that_it_would_undo() -> None:
 
 
 def test_unknown_fault_is_refused_with_all_names() -> None:
-    with pytest.raises(LabError, match="one-wie.*one-wei"):
+    with pytest.raises(LabError, match=r"one-wie.*one-wei"):
         registry.named(["one-wie"])
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 import yaml
+
 from dalp_dr_lab.miniature import release
 from dalp_dr_lab.miniature.configuration import CHARTS
 
@@ -14,9 +15,7 @@ AT = datetime(2026, 11, 24, 15, 0, 0, 123456, tzinfo=UTC)
 
 
 def example(version: int = 1) -> release.Release:
-    return release.Release(
-        "dalp", "dalp", version, CHARTS / "dalp", {"backup": {"enabled": True}}, "---\nkind: X\n", AT
-    )
+    return release.Release("dalp", "dalp", version, CHARTS / "dalp", {"backup": {"enabled": True}}, "---\nkind: X\n", AT)
 
 
 def test_secret_has_helms_name_type_and_labels() -> None:

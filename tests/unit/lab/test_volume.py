@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from dalp_dr_lab.miniature.services import volume
 
 
@@ -18,9 +19,7 @@ def test_initialised_volume_is_right(folder: Path) -> None:
 
 
 def test_manifest_is_sha256sums(folder: Path) -> None:
-    done = subprocess.run(
-        ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=folder, capture_output=True, check=False
-    )
+    done = subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=folder, capture_output=True, check=False)
     assert done.returncode == 0
 
 

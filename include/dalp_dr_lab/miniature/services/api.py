@@ -36,9 +36,7 @@ def specification() -> dict[str, Any]:
 
 def me(account: Account, request: Request) -> Answer:
     """The caller."""
-    return Answer(
-        {"data": {"id": account.id, "name": account.name, "address": account.address, "scope": account.scope}}
-    )
+    return Answer({"data": {"id": account.id, "name": account.name, "address": account.address, "scope": account.scope}})
 
 
 def session(account: Account, request: Request) -> Answer:
@@ -110,9 +108,7 @@ def _queue(account: Account, request: Request, token: str, kind: str) -> Answer:
         owner, amount = int(body["accountId"]), int(body["amountExact"])
         recipient = int(body["recipientAccountId"]) if kind == "transfer" else None
     except (KeyError, TypeError, ValueError):
-        raise ApiError(
-            400, "INVALID_BODY", "accountId, amountExact (and recipientAccountId) must be whole numbers"
-        ) from None
+        raise ApiError(400, "INVALID_BODY", "accountId, amountExact (and recipientAccountId) must be whole numbers") from None
     if amount <= 0:
         raise ApiError(400, "INVALID_BODY", "amountExact must be positive")
     statement = """insert into transaction_request (account_id, recipient_account_id, kind, token, amount)

@@ -68,6 +68,4 @@ def one_round(database: Database) -> None:
                 where id = %s returning id"""
             database.rows(statement, pause, number)
         else:
-            database.rows(
-                "update delivery set attempts = attempts + 1, delivered_at = now() where id = %s returning id", number
-            )
+            database.rows("update delivery set attempts = attempts + 1, delivered_at = now() where id = %s returning id", number)

@@ -66,9 +66,7 @@ def content(database: Database, number: int) -> Answer:
         reply = store().get_object(Bucket=row["bucket"], Key=row["objectKey"], VersionId=row["versionId"])
         data = reply["Body"].read()
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-        raise ApiError(
-            502, "DOCUMENT_UNAVAILABLE", f"{row['objectKey']} version {row['versionId']}: {error}"
-        ) from error
+        raise ApiError(502, "DOCUMENT_UNAVAILABLE", f"{row['objectKey']} version {row['versionId']}: {error}") from error
     if hashlib.sha256(data).hexdigest() != row["sha256"]:
         raise ApiError(502, "DOCUMENT_CHANGED", f"{row['objectKey']} has other bytes than its record")
     return Answer(data, media_type="application/octet-stream", headers={"X-Version-Id": str(row["versionId"])})
@@ -86,9 +84,7 @@ def add(database: Database, account: Account, request: Request) -> Answer:
     statement = """insert into document (account_id, kind, bucket, object_key, version_id, size_bytes, sha256)
         values (%s, %s, %s, %s, %s, %s, %s) returning id"""
     number = database.rows(statement, account.id, kind, bucket, key, version, len(data), digest)[0][0]
-    return Answer(
-        {"data": dict(zip(COLUMNS, (number, kind, bucket, key, version, len(data), digest), strict=True))}, 201
-    )
+    return Answer({"data": dict(zip(COLUMNS, (number, kind, bucket, key, version, len(data), digest), strict=True))}, 201)
 
 
 def balances_csv(database: Database) -> bytes:

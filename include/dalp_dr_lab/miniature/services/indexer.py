@@ -61,9 +61,7 @@ def block_hash(number: int) -> str | None:
 
 def checkpoint(cursor: Any) -> tuple[int, str] | None:
     """(number, hash) of the last indexed block."""
-    cursor.execute(
-        "select block_number, block_hash from idxr_checkpoint where chain_id = %s", (settings.number("CHAIN_ID"),)
-    )
+    cursor.execute("select block_number, block_hash from idxr_checkpoint where chain_id = %s", (settings.number("CHAIN_ID"),))
     return cursor.fetchone()
 
 
@@ -105,10 +103,7 @@ def _index(cursor: Any, first: int, last: int) -> None:
 def _know(cursor: Any, token: str) -> None:
     cursor.execute("select 1 from idxr_token where address = %s", (token,))
     if not cursor.fetchone():
-        calls = [
-            ("eth_call", ({"to": token, "data": ethereum.selector(name)}, "latest"))
-            for name in ("symbol()", "decimals()")
-        ]
+        calls = [("eth_call", ({"to": token, "data": ethereum.selector(name)}, "latest")) for name in ("symbol()", "decimals()")]
         symbol, decimals = rpc.batch(gateway(), calls)
         if symbol == "0x":
             raise IndexingError(f"there is no token at {token}")

@@ -17,6 +17,4 @@ def rate_micros(second: int) -> int:
 
 if __name__ == "__main__":
     micros = rate_micros(int(time.time()))
-    Database("dalp-rates").rows(
-        "insert into exchange_rate (pair, rate) values (%s, %s / 1000000.0) returning at", PAIR, micros
-    )
+    Database("dalp-rates").rows("insert into exchange_rate (pair, rate) values (%s, %s / 1000000.0) returning at", PAIR, micros)

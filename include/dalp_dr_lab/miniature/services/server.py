@@ -95,9 +95,7 @@ def respond(request: Request, answer: Callable[[Request], Answer], ready: Callab
     except Exception as error:
         log(f"{request.method} {request.path}: {type(error).__name__}: {error}")
         text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        return Answer(
-            {"service": service, "status": "unavailable", "error": {"code": "UNAVAILABLE", "message": text}}, 503
-        )
+        return Answer({"service": service, "status": "unavailable", "error": {"code": "UNAVAILABLE", "message": text}}, 503)
 
 
 def not_found(request: Request) -> ApiError:

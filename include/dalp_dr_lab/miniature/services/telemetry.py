@@ -21,9 +21,7 @@ def _send(url: str, service: str, text: str, fields: dict[str, str]) -> None:
     at, trace = time.time(), secrets.token_hex(16)
     entries = {"logs": [{"at": at, "service": service, "line": text, "trace": trace, **fields}],
                "traces": [{"at": at, "id": trace, "service": service, "name": text}]}  # fmt: skip
-    request = urllib.request.Request(
-        f"{url}/ingest", json.dumps(entries).encode(), {"Content-Type": "application/json"}
-    )
+    request = urllib.request.Request(f"{url}/ingest", json.dumps(entries).encode(), {"Content-Type": "application/json"})
     try:
         urllib.request.urlopen(request, timeout=2).close()
     except OSError as error:

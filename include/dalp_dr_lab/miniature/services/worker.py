@@ -69,9 +69,7 @@ def move(request: int, status: str, **facts: object) -> None:
     columns = {name: value for name, value in facts.items() if name in ("tx_hash", "nonce", "error")}
     journal().write(request, status, **facts)
     sets = "".join(f", {name} = %s" for name in columns)
-    statement = (
-        f"update transaction_request set status = %s{sets}, updated_at = clock_timestamp() where id = %s returning id"
-    )
+    statement = f"update transaction_request set status = %s{sets}, updated_at = clock_timestamp() where id = %s returning id"
     loop_database.rows(statement, status, *columns.values(), request)
 
 
@@ -146,9 +144,7 @@ def finish(request: int, tx_hash: str, succeeded: bool, parts: list[Any]) -> Non
                 (holder, token, change),
             )
         channels = ("webhook", "mail") if kind == "mint" else ("webhook",)
-        cursor.executemany(
-            "insert into delivery (request_id, channel) values (%s, %s)", [(request, c) for c in channels]
-        )
+        cursor.executemany("insert into delivery (request_id, channel) values (%s, %s)", [(request, c) for c in channels])
     if succeeded:
         progress.completed += 1
     else:
