@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from dalp_dr_lab import state
 from dalp_dr_lab.airflow.places import Places
 from dalp_dr_lab.airflow.settings import ROLES, Settings
 
@@ -16,7 +15,6 @@ def variables(places: Places, settings: Settings, tools: Path) -> dict[str, str]
     return {
         "AIRFLOW_HOME": str(places.home),
         "DALP_DR_HOME": str(places.state),
-        "DALP_DR_HELM": str(state.caches() / "tools" / "helm"),
         "DALP_DR_HELM": str(tools / "helm"),
         "PYTHONPATH": f"{places.checkout / 'include'}{os.pathsep}{places.checkout / 'plugins'}",
         "AIRFLOW__CORE__DAGS_FOLDER": str(places.checkout / "dags"),
