@@ -11,6 +11,7 @@ LABEL_OWNED = "dalp-dr/owned-by"
 ANNOTATION_EXPIRES = "dalp-dr/expires-at"
 ANNOTATION_REPLICAS = "dalp-dr/replicas"
 OWNER = "dalp-recovery-drill"
+HOLD = "drill-hold"  # init container that holds every restored pod
 
 
 def drill_id(dag_id: str, run_id: str, asked_at: datetime) -> str:

@@ -165,11 +165,12 @@ class Drill:
         from dalp_dr_airflow.hooks.configuration import ConfigurationHook
         return ConfigurationHook(self.environment.connections.configuration_repository)
 
-    def sql(self, *names: str) -> dict[str, list[dict[str, Any]]]:
+    def sql(self, *names: str, timeout_seconds: float = 60) -> dict[str, list[dict[str, Any]]]:
         """Rows of the profile's SQL texts, read in the sandbox database in one snapshot."""
         database, folder = self.plan.environment.database, INCLUDE / "sql" / self.environment.profile
         texts = {name: (folder / f"{name}.sql").read_text(encoding="utf-8") for name in names}
-        return self.cnpg.psql_many(self.plan.namespace(self.plan.database_role), database.cluster, database.database, texts)
+        return self.cnpg.psql_many(self.plan.namespace(self.plan.database_role), database.cluster, database.database, texts,
+                                   timeout_seconds)
 
     # ---- evidence
 

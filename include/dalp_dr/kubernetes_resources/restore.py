@@ -24,7 +24,6 @@ EXCLUDED_KINDS = (*CNPG_KINDS, "networkpolicies.networking.k8s.io", "endpoints",
                   "rolebindings.rbac.authorization.k8s.io", "roles.rbac.authorization.k8s.io")
 NAMED_KINDS = ("secrets", "services", "configmaps", "serviceaccounts", "persistentvolumeclaims", "pods", "poddisruptionbudgets.policy")
 DUMMY = "sealed-by-the-recovery-drill-for-nobody"  # 32 characters and more, since services refuse shorter secrets
-HOLD = "drill-hold"
 Contents = dict[str, dict[str, dict[str, Any]]]  # plural.group -> "namespace/name" -> object, as in the backup
 
 
@@ -79,12 +78,13 @@ def modifiers(plan: DrillPlan, role: str, contents: Contents) -> dict[str, Any]:
     rule("pods", strategicPatches=[{"patchData": json.dumps(_held_pod(plan))}])
     rule("pods", matches=[{"path": "/spec/initContainers/0/name", "value": "restore-wait"}],
          patches=[{"operation": "move", "from": "/spec/initContainers/0", "path": "/spec/initContainers/1"}])
-    # A patched Deployment with an unpatched ReplicaSet starts a rollout at once: the same patch for both.
-    template = {"spec": {"template": {"metadata": {"labels": _labels(plan)}, "spec": {"priorityClassName": _priority(plan)}}}}
-    for kind in ("deployments.apps", "replicasets.apps"):
-        rule(kind, mergePatches=[{"patchData": json.dumps(template)}])
+    # Templates are held too: where the backup has no pods, controllers make new ones at once, on empty volumes. A patched
+    # Deployment with an unpatched ReplicaSet starts a rollout at once: the same patch for both.
+    template = {"metadata": {"labels": _labels(plan)}, "spec": {"priorityClassName": _priority(plan), "initContainers": [_hold(plan)]}}
+    for kind in ("deployments.apps", "replicasets.apps", "daemonsets.apps"):
+        rule(kind, strategicPatches=[{"patchData": json.dumps({"spec": {"template": template}})}])
     on_delete = {"updateStrategy": {"type": "OnDelete", "rollingUpdate": None}}
-    rule("statefulsets.apps", mergePatches=[{"patchData": json.dumps({"spec": {**template["spec"], **on_delete}})}])
+    rule("statefulsets.apps", strategicPatches=[{"patchData": json.dumps({"spec": {"template": template, **on_delete}})}])
     return {"version": "v1", "resourceModifierRules": rules}
 
 
@@ -102,13 +102,28 @@ def _priority(plan: DrillPlan) -> str:
     return plan.environment.sandbox.priority_class
 
 
+def _hold(plan: DrillPlan) -> dict[str, Any]:
+    """The init container that keeps production code from starting until the drill releases the workload."""
+    return {
+        "name": naming.HOLD,
+        "image": plan.environment.sandbox.probe_image,
+        "command": ["sh", "-c", "exec sleep infinity"],
+        "resources": {"requests": {"cpu": "1m", "memory": "8Mi"}, "limits": {"memory": "32Mi"}},
+    }
+
+
 def _held_pod(plan: DrillPlan) -> dict[str, Any]:
     """priority and preemptionPolicy must be null, or admission forbids the pod and its controller makes one on empty volumes."""
-    hold = {"name": HOLD, "image": plan.environment.sandbox.probe_image, "command": ["sh", "-c", "exec sleep infinity"],
-            "resources": {"requests": {"cpu": "1m", "memory": "8Mi"}, "limits": {"memory": "32Mi"}}}
-    return {"metadata": {"labels": _labels(plan)},
-            "spec": {"priority": None, "preemptionPolicy": None, "priorityClassName": _priority(plan),
-                     "terminationGracePeriodSeconds": 1, "initContainers": [hold]}}
+    return {
+        "metadata": {"labels": _labels(plan)},
+        "spec": {
+            "priority": None,
+            "preemptionPolicy": None,
+            "priorityClassName": _priority(plan),
+            "terminationGracePeriodSeconds": 1,
+            "initContainers": [_hold(plan)],
+        },
+    }
 
 
 def drill_host(host: str, plan: DrillPlan) -> str:

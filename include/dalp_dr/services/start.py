@@ -7,7 +7,7 @@ from typing import Any
 
 from dalp_dr.errors import FactError
 from dalp_dr.model.environment import Environment, Service
-from dalp_dr.naming import ANNOTATION_REPLICAS
+from dalp_dr.naming import ANNOTATION_REPLICAS, HOLD
 
 KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet"}
 
@@ -39,7 +39,10 @@ def hold_patch(workload: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def release_patch(workload: dict[str, Any]) -> dict[str, Any]:
-    """A merge patch back to the remembered number of replicas. Raises FactError when nobody remembered it."""
+    """A merge patch back to the remembered number of replicas, without the holding init container.
+
+    Raises FactError when nobody remembered the number.
+    """
     remembered = (workload["metadata"].get("annotations") or {}).get(ANNOTATION_REPLICAS)
     if remembered is None or not remembered.isdigit():
         name = f"{workload['kind']} {workload['metadata']['name']}"
@@ -47,4 +50,6 @@ def release_patch(workload: dict[str, Any]) -> dict[str, Any]:
             f"{name} has no annotation {ANNOTATION_REPLICAS}, so its replicas are unknown.",
             "Run the task that holds the restored workloads again.",
         )
-    return {"spec": {"replicas": int(remembered)}}
+    inside = workload["spec"]["template"]["spec"].get("initContainers") or []
+    kept = [container for container in inside if container["name"] != HOLD]
+    return {"spec": {"replicas": int(remembered), "template": {"spec": {"initContainers": kept or None}}}}

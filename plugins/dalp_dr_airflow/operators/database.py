@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from dalp_dr.database import facts, recovery
+from dalp_dr.errors import FactError
 from dalp_dr.isolation import routes
 from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.hooks.errors import Missing
@@ -16,6 +17,9 @@ from dalp_dr_airflow.triggers.recovery import RecoveryTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+
+INTEGRITY_SECONDS = 1500  # amcheck reads every page of every relation
 
 
 class CnpgRecoveryOperator(DrillOperator):
@@ -81,11 +85,20 @@ class RecoveryPointProofOperator(DrillOperator):
 
     @staticmethod
     def proof(drill: Drill) -> Gathered:
-        rows = drill.sql("recovery", "heartbeat", "last_commit", "settings")
+        rows = drill.sql("recovery", "settings")
+        heartbeat, last_commit = (optional_rows(drill, name) for name in ("heartbeat", "last_commit"))
         cluster = drill.cnpg.cluster(drill.plan.namespace(drill.plan.database_role), drill.plan.environment.database.cluster)
-        found = facts.recovery_point(drill.plan, recovery=rows["recovery"], heartbeat=rows["heartbeat"],
-                                     last_commit=rows["last_commit"], settings=rows["settings"], cluster=cluster)
+        found = facts.recovery_point(drill.plan, recovery=rows["recovery"], heartbeat=heartbeat, last_commit=last_commit,
+                                     settings=rows["settings"], cluster=cluster)
         return Gathered("database_recovery_point", found, captures={"recovery": ("sql: recovery.sql", rows["recovery"])})
+
+
+def optional_rows(drill: Drill, name: str) -> list[dict[str, Any]] | None:
+    """Rows of one SQL text, or None where this database does not have what it asks for: production need not write a heartbeat."""
+    try:
+        return drill.sql(name)[name]
+    except FactError:
+        return None
 
 
 class DatabaseIntegrityOperator(DrillOperator):
@@ -96,5 +109,5 @@ class DatabaseIntegrityOperator(DrillOperator):
 
     @staticmethod
     def integrity(drill: Drill) -> Gathered:
-        rows = drill.sql("settings", "integrity", "inventory")
+        rows = drill.sql("settings", "integrity", "inventory", timeout_seconds=INTEGRITY_SECONDS)
         return Gathered("database_integrity", facts.integrity(drill.plan, **rows))

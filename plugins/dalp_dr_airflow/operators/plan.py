@@ -88,7 +88,7 @@ class PlanOperator(DrillOperator):
         """The database's recovery point and the incident time it implies."""
         found, last = read_archive(drill, asked.asked)
         chosen = point.choose(asked.policy, asked.value, found, last, asked.seed)
-        incident = asked.asked if asked.policy == "latest" else point.simulated_incident(found, chosen)
+        incident = asked.asked if asked.policy == "latest" else point.simulated_incident(found, chosen, drill.catalog.read)
         self.log.info("Recovery point: %s (LSN %s), base backup %s, %d segments to replay.", chosen.target_time,
                       chosen.target_lsn or "by time", chosen.backup_id, chosen.replay_segments)
         return chosen, incident

@@ -54,8 +54,8 @@ class SafetyCheckOperator(DrillOperator):
         wanted = (*privileges.needed(drill.environment), *privileges.forbidden(drill.environment))
 
         def ask(a: privileges.Access) -> tuple[privileges.Access, dict[str, Any]]:
-            allowed = hooks[a.identity].can_i(a.verb, a.group, a.resource, a.namespace or None, a.name or None, a.subresource or None)
-            return a, {"allowed": allowed}
+            place = (a.namespace or None, a.name or None, a.subresource or None)
+            return a, hooks[a.identity].access_review(a.verb, a.group, a.resource, *place)
 
         with ThreadPoolExecutor(max_workers=QUESTIONS_AT_ONCE) as pool:
             answers = list(pool.map(ask, wanted))

@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator
 from dalp_dr import decide
 from dalp_dr.errors import RefusedError
 from dalp_dr.evidence import bundle, canonical, ledger, seal
+from dalp_dr.evidence.store import FolderStore
 from dalp_dr.model.record import encode
 from dalp_dr_airflow.drill import Drill, now
 from dalp_dr_airflow.hooks.connections import signing_key
@@ -64,6 +65,7 @@ def state_after_seal(drill: Drill, kind: str, statement: dict[str, Any], payload
     keep(drill, added)
     ledger.append(drill.evidence, kind, drill.drill_id,
                   {"bundle_sha256": added.manifest_sha256, "envelope_sha256": canonical.sha256(envelope), **payload}, key, at=now())
+    ledger.copy(drill.evidence, FolderStore(home()))
     return added
 
 
@@ -84,6 +86,7 @@ class SealEvidenceOperator(BaseOperator):
         ledger.append(drill.evidence, "seal", drill.drill_id, {
             "bundle_sha256": sealed.manifest_sha256, "attempt": (numbers[-1] if numbers else 0) + 1, "previous": previous,
             "verdict": proposal.verdict.value, "decision": proposal.decision.value}, key, at=now())
+        ledger.copy(drill.evidence, FolderStore(home()))
         publish(drill, folder)
         self.log.info("Bundle %s: %s, proposed %s", sealed.manifest_sha256, proposal.verdict.value, proposal.decision.value)
         return {"uri": str(folder), "bundle_sha256": sealed.manifest_sha256, "verdict": proposal.verdict.value,

@@ -122,7 +122,7 @@ def hold(drill: Drill, role: str) -> None:
             if patch:
                 drill.sandbox.patch(path_of(workload), patch)
     for pod in drill.sandbox.list(f"/api/v1/namespaces/{namespace}/pods"):
-        if any(c["name"] == restore.HOLD for c in pod["spec"].get("initContainers") or []):
+        if any(c["name"] == naming.HOLD for c in pod["spec"].get("initContainers") or []):
             remove(drill, pod)
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dalp_dr.database import recovery
-from dalp_dr.model.status import Status
+from dalp_dr.database import recovery, recovery_log
+from dalp_dr.model.status import Failed, Status, Waiting
 from dalp_dr_airflow.hooks.cnpg import RECOVERY_CONTAINERS
 from dalp_dr_airflow.hooks.errors import CallError, redact
 from dalp_dr_airflow.hooks.kubernetes_paths import collection
@@ -15,6 +15,7 @@ from dalp_dr_airflow.hooks.kubernetes_watch import AsyncReads
 from dalp_dr_airflow.triggers.custom_object import CustomObjectTrigger
 
 LOG_LINES = 1000
+ATTEMPTS = 3  # failed attempts after which a cause that may pass is taken for one that will not
 LONGEST_LOG_CHARACTERS = 120_000
 
 
@@ -41,7 +42,12 @@ class RecoveryTrigger(CustomObjectTrigger):
             first_failed = [p for p in jobs if p["metadata"]["name"] in self.failed_pods]
             await self._keep_logs(reads, (first_failed or jobs[-1:])[0]["metadata"]["name"])
         cluster = await reads.get(f"{collection('postgresql.cnpg.io/v1', 'clusters', self.namespace)}/{self.name}")
-        return recovery.status(cluster, pods)
+        status = recovery.status(cluster, pods)
+        if isinstance(status, Failed) and 0 < len(self.failed_pods) < ATTEMPTS and self.logs:
+            cause = recovery_log.cause_of_failure(self.logs)
+            if recovery_log.may_pass(cause):
+                return Waiting(f"attempt {len(self.failed_pods)} failed: {cause}; the operator tries again")
+        return status
 
     def extras(self) -> dict[str, Any]:
         return {"pods": self.failed_pods, "logs": self.logs}
