@@ -54,7 +54,7 @@ def test_xcom_holds_no_facts(run: FakeRun) -> None:
 
 def test_a_bad_answer_is_recorded_and_the_task_fails_for_good(run: FakeRun) -> None:
     run.freeze()
-    with pytest.raises(CheckFailedError, match="telemetry_queryable.*2 of 3") as raised:
+    with pytest.raises(CheckFailedError, match=r"telemetry_queryable.*2 of 3") as raised:
         CountOperator(task_id="count", found=[Gathered("telemetry", BAD)]).execute(run.context())
     assert isinstance(raised.value, AirflowFailException), "a failed check is not retried"
     assert [r.kind for r in stored(run)] == ["telemetry"]
@@ -75,7 +75,7 @@ def test_no_answer_is_recorded_with_its_reason_and_asked_again(run: FakeRun) -> 
 
 def test_one_bad_answer_hides_no_other(run: FakeRun) -> None:
     run.freeze()
-    with pytest.raises(CheckFailedError, match="telemetry_queryable.*; .*configuration_rebuilt"):
+    with pytest.raises(CheckFailedError, match=r"telemetry_queryable.*; .*configuration_rebuilt"):
         CountOperator(task_id="count", found=[Gathered("telemetry", BAD), Gathered("configuration", BAD)]).execute(run.context())
     assert {r.kind for r in stored(run)} == {"telemetry", "configuration"}
 

@@ -81,8 +81,8 @@ class TimingFacts:
     orders_broken: tuple[str, ...]
 
 
-def measure(plan: DrillPlan, records: Iterable[Record], stages: Mapping[str, Stage]) -> TimingFacts:
-    """`stages`: record kind -> stage. Only the newest attempt of each (kind, subject) counts, failed ones keep their time."""
+def measure(plan: DrillPlan, records: Iterable[Record]) -> TimingFacts:
+    """Only the newest attempt of each (kind, subject) counts; a record's stage is the first part of its task's id."""
     newest: dict[tuple[str, str], Record] = {}
     for record in records:
         key = (record.kind, record.subject)
@@ -95,7 +95,7 @@ def measure(plan: DrillPlan, records: Iterable[Record], stages: Mapping[str, Sta
     by_surface = {p.surface: p.rpo_seconds for p in points}
     known = [v for v in by_surface.values() if v is not None]
     healthy, reconciled = at.get("services_healthy"), at.get("reconciled")
-    verified = [r.recorded_at for (kind, _), r in newest.items() if stages.get(kind) in MEASURED_STAGES]
+    verified = [r.recorded_at for r in newest.values() if _stage(r) in MEASURED_STAGES]
     complete = healthy is not None and reconciled is not None
     times = [utc(p.at) for p in points if p.at is not None]
     return TimingFacts(
@@ -104,7 +104,7 @@ def measure(plan: DrillPlan, records: Iterable[Record], stages: Mapping[str, Sta
         rtt_seconds=_since(plan, max(verified, key=utc)) if complete and verified else None,
         rpo_seconds=max(known) if known and len(known) == len(points) else None, rpo_by_surface=by_surface,
         database_recovered_seconds=_since(plan, at.get("database_recovered")),
-        services_healthy_seconds=_since(plan, healthy), marks=marks, phases=tuple(_phases(newest.values(), stages)),
+        services_healthy_seconds=_since(plan, healthy), marks=marks, phases=tuple(_phases(newest.values())),
         recovered_points=points,
         recovery_point_skew_seconds=(max(times) - min(times)).total_seconds() if len(times) > 1 else None,
         business_rpo=_business(facts.get(("in_flight", "drill"))),
@@ -158,10 +158,15 @@ def _points(plan: DrillPlan, facts: Mapping[tuple[str, str], dict[str, Any]]) ->
         yield point(Surface.CONFIGURATION, plan.incident_time if read else None, "the commit in use at the incident time")
 
 
-def _phases(records: Iterable[Record], stages: Mapping[str, Stage]) -> Iterable[Phase]:
+def _stage(record: Record) -> Stage | None:
+    name = record.task_id.partition(".")[0]
+    return Stage(name) if name in {s.value for s in Stage} else None
+
+
+def _phases(records: Iterable[Record]) -> Iterable[Phase]:
     spans: dict[Stage, list[datetime]] = {}
     for record in records:
-        stage = stages.get(record.kind)
+        stage = _stage(record)
         if stage is not None:
             spans.setdefault(stage, []).extend([utc(record.began_at or record.recorded_at), utc(record.recorded_at)])
     for stage in Stage:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from dalp_dr import catalogue
 from dalp_dr.isolation import manual
-from dalp_dr.model.check import Stage
 from dalp_dr.timing.measure import measure
 from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.operators.base import DrillOperator, attempt
@@ -25,8 +23,7 @@ class MeasureOperator(DrillOperator):
 
     @staticmethod
     def timing(drill: Drill) -> Gathered:
-        stages = {kind.name: Stage(kind.stage) for kind in catalogue.KINDS.values()}
-        return Gathered("timing", measure(drill.plan, drill.records(), stages))
+        return Gathered("timing", measure(drill.plan, drill.records()))
 
 
 class ManualChangeOperator(DrillOperator):
