@@ -25,10 +25,15 @@ def checks_of(kind: str) -> tuple[Check, ...]:
     return tuple(c for c in CHECKS if c.kind == kind)
 
 
+def asked(check: Check, plan: DrillPlan) -> bool:
+    """Whether a drill asks this check: it is about a surface the drill covers, or about the drill itself."""
+    return (check.surface is None or check.surface in plan.surfaces) and (plan.full or not check.full_only)
+
+
 def required(plan: DrillPlan) -> tuple[tuple[Check, str], ...]:
     """Every (check, subject) this drill must answer; what is not answered counts as inconclusive.
 
     A check about a surface the drill does not cover is not required; a drill over all five surfaces requires all of them.
     """
-    return tuple((check, subject) for check in CHECKS if check.surface is None or check.surface in plan.surfaces
+    return tuple((check, subject) for check in CHECKS if asked(check, plan)
                  for subject in KINDS[check.kind].subjects(plan))

@@ -72,7 +72,7 @@ class Dossier:
             yield from catalogue.required(self.plan)
             return
         for check in catalogue.CHECKS if self.checks is None else self.checks:
-            if check.surface is None or check.surface in self.plan.surfaces:
+            if catalogue.asked(check, self.plan):
                 for subject in self.known_kinds[check.kind].subjects(self.plan):
                     yield check, subject
 

@@ -61,7 +61,17 @@ def request(params: Mapping[str, Any], dag_id: str, run_id: str, asked_at: datet
         raise ParameterError(f"surfaces: {error}.", f"Choose among {', '.join(s.value for s in Surface)}.") from error
     if len(set(surfaces)) != len(surfaces):
         raise ParameterError("surfaces: a surface is named twice.", "Name each once.")
+    for surface, needs in NEEDS.items():
+        if surface in surfaces and needs not in surfaces:
+            raise ParameterError(f"surfaces: {surface.value} cannot be checked without {needs.value}, which it is compared with.",
+                                 f"Add {needs.value}.")
     return Request(dag_id, run_id, asked_at, started_by, reason, surfaces, policy, value, bool(params.get("keep_sandbox")))
+
+
+NEEDS = {  # what a surface is judged by: rows that name objects, and the objects that Git renders
+    Surface.OBJECT_STORAGE: Surface.DATABASE,
+    Surface.CONFIGURATION: Surface.KUBERNETES_RESOURCES,
+}
 
 
 def _check_timestamp(value: str | None, asked_at: datetime) -> None:

@@ -201,7 +201,7 @@ class Drill:
         return Capture(name, asked, digest, len(data))
 
     def _judge(self, record: Record, uri: str, sha256: str, size: int) -> Judged:
-        checks = [c for c in catalogue.checks_of(record.kind) if c.surface is None or c.surface in self.plan.surfaces]
+        checks = [c for c in catalogue.checks_of(record.kind) if catalogue.asked(c, self.plan)]
         if record.facts is None:
             results = [(c, inconclusive(c.question, record.error or "no facts")) for c in checks]
         else:

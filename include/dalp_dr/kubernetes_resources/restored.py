@@ -64,7 +64,7 @@ def facts_from(role: str, restore: dict[str, Any], pod_volume_restores: Iterable
     listed = [item for items in resources.values() for item in items]
     kinds = {kind.partition(".")[0].rstrip("s") for kind in CNPG_KINDS}
     database = [f"{gvk} {item}" for gvk, items in resources.items() for item in items
-                if "cnpg.io/" in gvk or gvk.rpartition("/")[2].lower() in kinds and "cnpg" in gvk]
+                if "cnpg.io/" in gvk or (gvk.rpartition("/")[2].lower() in kinds and "cnpg" in gvk)]
     return RestoreFacts(
         role=role, restore=restore["metadata"]["name"], backup=restore["spec"]["backupName"], phase=status.get("phase") or "",
         started_at=status.get("startTimestamp"), completed_at=status.get("completionTimestamp"),

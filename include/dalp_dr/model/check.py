@@ -89,7 +89,8 @@ class Check:
     """One question about the facts of one record kind.
 
     `judge(facts, plan)` is pure and is called again by `dalp_dr verify`. `surface` is None for checks about the drill itself.
-    `refuses`: a FAIL in preflight forbids the start. `runbook` is `<file>#<section>` below include/runbooks.
+    `refuses`: a FAIL in preflight forbids the start. `full_only`: asked by a drill over all five surfaces alone, since it is
+    about services or times that a check of single surfaces does not have. `runbook` is `<file>#<section>` below include/runbooks.
     """
 
     id: str
@@ -101,3 +102,4 @@ class Check:
     next_step: str
     runbook: str
     refuses: bool = False
+    full_only: bool = False

@@ -21,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
         health.services_healthy,
         "Read the log of the named service's pod in the sandbox.",
         "services.md#health",
+        full_only=True,
     ),
     Check(
         "sessions_on_restored_database",
@@ -31,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
         health.sessions_on_restored_database,
         "Find the setting that names another database and declare it in the environment file.",
         "services.md#sessions",
+        full_only=True,
     ),
     Check(
         "journey_reads_reconciled_values",
@@ -41,5 +43,6 @@ CHECKS: tuple[Check, ...] = (
         journey.journey_reads_reconciled_values,
         "Compare the step's answer with the reconciliation record.",
         "services.md#user-journey",
+        full_only=True,
     ),
 )

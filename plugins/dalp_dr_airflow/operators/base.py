@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dalp_dr.errors import DrillError
-from dalp_dr.model.check import Verdict, worst
+from dalp_dr.model.check import Surface, Verdict, worst
 from dalp_dr_airflow.drill import Drill, Gathered, Judged
 from dalp_dr_airflow.errors import CheckFailedError, CheckInconclusiveError
 
@@ -23,12 +23,21 @@ XCOM_EVIDENCE = "evidence"
 class DrillOperator(BaseOperator):
     """Base of all operators that gather facts. A subclass says which kinds it records and how it gathers them."""
 
+    surface: Surface | None = None  # None: about the drill itself
+
+    def in_scope(self, drill: Drill) -> bool:
+        """Whether this task has anything to do in a drill over these surfaces; what it leaves out is not asked of the drill."""
+        return self.surface is None or self.surface in drill.plan.surfaces
+
     @abstractmethod
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         """The facts, one `Gathered` a subject. Uses `attempt` for each part that may fail alone."""
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         drill = Drill.open(context)
+        if not self.in_scope(drill):
+            self.log.info("This drill covers %s: nothing to do here.", ", ".join(drill.plan.surfaces))
+            return []
         return self.conclude(drill, context, self.gather(drill, context))
 
     def conclude(self, drill: Drill, context: Context, gathered: Iterable[Gathered], began_at: str | None = None) -> list[dict[str, Any]]:

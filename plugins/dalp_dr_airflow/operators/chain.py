@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from dalp_dr.chain import continuity, in_flight, reconciliation
+from dalp_dr.model.check import Surface
 from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.operators.base import DrillOperator, attempt
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 class ChainContinuityOperator(DrillOperator):
     """Right network, and the index's stored block hashes are the chain's, on both nodes."""
+
+    surface = Surface.DATABASE
 
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         yield attempt("chain", lambda: self.chain(drill))
@@ -29,6 +32,8 @@ class ChainContinuityOperator(DrillOperator):
 class ReconciliationOperator(DrillOperator):
     """Supply and every balance: chain against index, index against the application's own records."""
 
+    surface = Surface.DATABASE
+
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         yield attempt("reconciliation", lambda: self.reconcile(drill))
 
@@ -41,6 +46,8 @@ class ReconciliationOperator(DrillOperator):
 
 class InFlightCensusOperator(DrillOperator):
     """What was under way: landed, never sent, doubtful, orphaned; and whether starting again could send anything twice."""
+
+    surface = Surface.DATABASE
 
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         yield attempt("in_flight", lambda: self.census(drill))

@@ -10,6 +10,7 @@ import yaml
 from dalp_dr.configuration import rebuild
 from dalp_dr.errors import FactError
 from dalp_dr.isolation.permissions import release_secrets
+from dalp_dr.model.check import Surface
 from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.hooks.errors import Denied, Missing
 from dalp_dr_airflow.operators.base import DrillOperator, attempt
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 class HelmConfigurationOperator(DrillOperator):
     """Rebuilds the deployment's shape from Git at the commit in use and compares it with what was restored."""
+
+    surface = Surface.CONFIGURATION
 
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         yield attempt("configuration", lambda: self.rebuild(drill))

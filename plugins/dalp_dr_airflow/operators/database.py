@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dalp_dr.database import facts, recovery
 from dalp_dr.errors import FactError
 from dalp_dr.isolation import routes
+from dalp_dr.model.check import Surface
 from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.hooks.errors import Missing
 from dalp_dr_airflow.operators.base import DrillOperator, attempt
@@ -28,6 +29,8 @@ class CnpgRecoveryOperator(DrillOperator):
     :param wait_minutes: own deadline of the recovery; a recovery that cannot succeed is called earlier, from its pods' logs.
     """
 
+    surface = Surface.DATABASE
+
     def __init__(self, *, wait_minutes: int = 60, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.wait_minutes = wait_minutes
@@ -37,6 +40,8 @@ class CnpgRecoveryOperator(DrillOperator):
 
     def execute(self, context: Context) -> Any:
         drill = Drill.open(context)
+        if not self.in_scope(drill):
+            return []
         for manifest in recovery.manifests(drill.plan):
             SandboxOperator.make(drill, manifest)
         database = drill.plan.environment.database
@@ -80,6 +85,8 @@ class CnpgRecoveryOperator(DrillOperator):
 class RecoveryPointProofOperator(DrillOperator):
     """Timeline, LSN, last commit, heartbeat and system identifier of the restored database."""
 
+    surface = Surface.DATABASE
+
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         yield attempt("database_recovery_point", lambda: self.proof(drill))
 
@@ -103,6 +110,8 @@ def optional_rows(drill: Drill, name: str) -> list[dict[str, Any]] | None:
 
 class DatabaseIntegrityOperator(DrillOperator):
     """Checksums, amcheck over all relations, required tables and counts."""
+
+    surface = Surface.DATABASE
 
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         yield attempt("database_integrity", lambda: self.integrity(drill))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from dalp_dr.model.check import Surface
 from dalp_dr.object_storage import facts
 from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.hooks.errors import CallError
@@ -19,6 +20,8 @@ class BucketVersionCheckOperator(DrillOperator):
 
     Mapped over buckets; `bucket` is the name of one of the environment's.
     """
+
+    surface = Surface.OBJECT_STORAGE
 
     def __init__(self, *, bucket: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -19,8 +19,8 @@ from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.errors import DrillRefusedError
 from dalp_dr_airflow.hooks.errors import Missing
 from dalp_dr_airflow.hooks.s3 import write_attempt
-from dalp_dr_airflow.operators.base import DrillOperator, attempt, skip_dry_run
 from dalp_dr_airflow.operators.archive import archive_at
+from dalp_dr_airflow.operators.base import DrillOperator, attempt, skip_dry_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -80,6 +80,9 @@ def capacity_facts(drill: Drill, plan: DrillPlan) -> capacity.Capacity:
 class BackupCheckOperator(DrillOperator):
     """The chosen Velero backup of every covered namespace, its location and its schedule."""
 
+    def in_scope(self, drill: Drill) -> bool:
+        return bool(drill.plan.covered_roles)
+
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         return [attempt("backup", lambda r=role: self.one(drill, r), role) for role in drill.plan.covered_roles]  # type: ignore[misc]
 
@@ -122,9 +125,9 @@ def _needing_data(drill: Drill, namespace: str, listed: tuple[str, ...]) -> tupl
 class ArchiveCheckOperator(DrillOperator):
     """The WAL archive as it was at the incident time, and the recovery target inside it."""
 
+    surface = Surface.DATABASE
+
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
-        if Surface.DATABASE not in drill.plan.surfaces:
-            return
         yield attempt("wal_archive", lambda: self.archive(drill))
         yield attempt("restore_target", lambda: self.target(drill))
 
@@ -148,9 +151,9 @@ class ArchiveCheckOperator(DrillOperator):
 class BucketProtectionOperator(DrillOperator):
     """Versioning and the horizon of noncurrent versions of every document bucket."""
 
+    surface = Surface.OBJECT_STORAGE
+
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
-        if Surface.OBJECT_STORAGE not in drill.plan.surfaces:
-            return []
         return [attempt("bucket_protection", lambda n=b.name: self.one(drill, n), b.name)  # type: ignore[misc]
                 for b in drill.plan.environment.object_storage]
 

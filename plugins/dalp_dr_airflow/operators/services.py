@@ -27,6 +27,8 @@ from dalp_dr_airflow.operators.isolate import SandboxOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from dalp_dr.model.plan import DrillPlan
+
 GROUP_SECONDS = 180
 HEALTH_SECONDS = 120
 POLL_SECONDS = 1.0
@@ -42,6 +44,11 @@ MUST_PASS_BEFORE_START = ("canaries_refused", "default_deny_in_force", "sandbox_
                           "no_archiver_in_sandbox")
 
 
+def startable(plan: DrillPlan) -> tuple[str, ...]:
+    """Roles whose services may start: those that were restored, the application's only on a restored database."""
+    return tuple(r for r in plan.covered_roles if r != plan.database_role or Surface.DATABASE in plan.surfaces)
+
+
 def check_ground(drill: Drill) -> None:
     """Production code starts only behind a proven wall, without production's credentials, on a database that is there.
 
@@ -52,9 +59,8 @@ def check_ground(drill: Drill) -> None:
               if o.check.id in MUST_PASS_BEFORE_START and o.result.verdict is not Verdict.PASS and o.subject != "after"]
     if unsafe:
         raise DrillRefusedError("Nothing is started: " + "; ".join(unsafe))
-    recovered = drill.facts("database_recovery")
-    if Surface.DATABASE in drill.plan.surfaces and recovered.healthy_at is None:
-        raise DrillRefusedError(f"Nothing is started: the restored database is not there ({recovered.phase}).")
+    if Surface.DATABASE in drill.plan.surfaces and drill.facts("database_recovery").healthy_at is None:
+        raise DrillRefusedError("Nothing is started: the restored database is not there.")
 
 
 class ServiceStartOperator(DrillOperator):
@@ -66,11 +72,12 @@ class ServiceStartOperator(DrillOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         drill = Drill.open(context)
         check_ground(drill)
+        roles = startable(drill.plan)
         for policy in routes.common(drill.plan):
             SandboxOperator.make(drill, policy)
         give_read_key(drill)
         for group in start.groups(drill.environment):
-            covered = [s for s in group if s.role in drill.plan.covered_roles]
+            covered = [s for s in group if s.role in roles]
             for service in covered:
                 self.release(drill, service)
             for service in covered:
@@ -113,6 +120,9 @@ def give_read_key(drill: Drill) -> None:
 class ServiceHealthOperator(DrillOperator):
     """Polls every service until all answered N times in a row, then reads the sessions in the sandbox's database server."""
 
+    def in_scope(self, drill: Drill) -> bool:
+        return drill.plan.full
+
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         yield attempt("application_health", lambda: self.health(drill))
 
@@ -142,6 +152,8 @@ class ServiceHealthOperator(DrillOperator):
 class TelemetryOperator(DrillOperator):
     """Asks the restored observability data for a metric, a log line and a trace that are known to be in it."""
 
+    surface = Surface.OBSERVABILITY
+
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         yield attempt("telemetry", lambda: self.telemetry(drill))
 
@@ -161,6 +173,9 @@ class TelemetryOperator(DrillOperator):
 
 class UserJourneyOperator(DrillOperator):
     """A read-only user: sign in, token list, a balance, a document; each answer equals the reconciled value."""
+
+    def in_scope(self, drill: Drill) -> bool:
+        return drill.plan.full
 
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         yield attempt("user_journey", lambda: self.journey(drill))

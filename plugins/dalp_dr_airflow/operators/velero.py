@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dalp_dr import naming
 from dalp_dr.errors import FactError
 from dalp_dr.kubernetes_resources import inventory, restore, restored, volumes
+from dalp_dr.model.check import Surface
 from dalp_dr.services import start
 from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.hooks.errors import CallError
@@ -45,6 +46,8 @@ class VeleroRestoreOperator(DrillOperator):
 
     def execute(self, context: Context) -> Any:
         drill = Drill.open(context)
+        if self.role not in drill.plan.covered_roles:
+            return []
         name, reusable = self.newest(drill)
         if not reusable:
             name = self.create(drill, 1 if name is None else int(name.rsplit("-", 1)[-1]) + 1)
@@ -145,6 +148,8 @@ def live_objects(drill: Drill, role: str) -> list[dict[str, Any]]:
 class NamespaceInventoryOperator(DrillOperator):
     """What is there, against what the backup and the charts in Git say must be there."""
 
+    surface = Surface.KUBERNETES_RESOURCES
+
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         return [attempt("namespace_inventory", lambda r=role: self.one(drill, r), role)  # type: ignore[misc]
                 for role in drill.plan.covered_roles]
@@ -168,6 +173,8 @@ def rendered(drill: Drill, role: str) -> list[dict[str, Any]]:
 
 class VolumeContentOperator(DrillOperator):
     """Bytes and files of every restored claim, read by a pod of ours before any production code has run."""
+
+    surface = Surface.KUBERNETES_RESOURCES
 
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         return [attempt("volumes", lambda r=role: self.one(drill, r), role) for role in drill.plan.covered_roles]  # type: ignore[misc]
