@@ -35,5 +35,4 @@ def required(plan: DrillPlan) -> tuple[tuple[Check, str], ...]:
 
     A check about a surface the drill does not cover is not required; a drill over all five surfaces requires all of them.
     """
-    return tuple((check, subject) for check in CHECKS if asked(check, plan)
-                 for subject in KINDS[check.kind].subjects(plan))
+    return tuple((check, subject) for check in CHECKS if asked(check, plan) for subject in KINDS[check.kind].subjects(plan))

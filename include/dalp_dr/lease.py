@@ -21,12 +21,22 @@ class Holder:
 
 def manifest(namespace: str, environment: str, drill_id: str, now: datetime, hours: float) -> dict[str, Any]:
     """The Lease object of an environment, held by `drill_id` from `now` on."""
-    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
-            "metadata": {"name": f"dalp-drill-{environment}", "namespace": namespace,
-                         "labels": naming.labels(drill_id, environment),
-                         "annotations": {naming.ANNOTATION_EXPIRES: (now + timedelta(hours=hours)).isoformat()}},
-            "spec": {"holderIdentity": drill_id, "leaseDurationSeconds": int(hours * 3600),
-                     "acquireTime": now.isoformat(timespec="microseconds"), "renewTime": now.isoformat(timespec="microseconds")}}
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {
+            "name": f"dalp-drill-{environment}",
+            "namespace": namespace,
+            "labels": naming.labels(drill_id, environment),
+            "annotations": {naming.ANNOTATION_EXPIRES: (now + timedelta(hours=hours)).isoformat()},
+        },
+        "spec": {
+            "holderIdentity": drill_id,
+            "leaseDurationSeconds": int(hours * 3600),
+            "acquireTime": now.isoformat(timespec="microseconds"),
+            "renewTime": now.isoformat(timespec="microseconds"),
+        },
+    }
 
 
 def holder(lease: dict[str, Any]) -> Holder:
@@ -41,5 +51,7 @@ def must_be_free(lease: dict[str, Any] | None, drill_id: str, now: datetime) -> 
         return
     held = holder(lease)
     if held.drill_id and held.drill_id != drill_id and utc(held.expires_at) > now:
-        raise RefusedError(f"Drill {held.drill_id} holds this environment until {held.expires_at}.",
-                           "Wait for it, or stop it; its sandbox must be gone before another drill starts.")
+        raise RefusedError(
+            f"Drill {held.drill_id} holds this environment until {held.expires_at}.",
+            "Wait for it, or stop it; its sandbox must be gone before another drill starts.",
+        )

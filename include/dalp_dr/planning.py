@@ -53,8 +53,10 @@ def request(params: Mapping[str, Any], dag_id: str, run_id: str, asked_at: datet
     if policy == "timestamp":
         _check_timestamp(value, asked_at)
     elif value is not None and policy != "edge":
-        raise ParameterError(f"target_value: {value!r} is given, but target_policy {policy} takes none.",
-                             "Leave it empty, or choose target_policy `timestamp`.")
+        raise ParameterError(
+            f"target_value: {value!r} is given, but target_policy {policy} takes none.",
+            "Leave it empty, or choose target_policy `timestamp`.",
+        )
     try:
         surfaces = tuple(Surface(s) for s in params.get("surfaces") or [s.value for s in Surface])
     except ValueError as error:
@@ -63,8 +65,9 @@ def request(params: Mapping[str, Any], dag_id: str, run_id: str, asked_at: datet
         raise ParameterError("surfaces: a surface is named twice.", "Name each once.")
     for surface, needs in NEEDS.items():
         if surface in surfaces and needs not in surfaces:
-            raise ParameterError(f"surfaces: {surface.value} cannot be checked without {needs.value}, which it is compared with.",
-                                 f"Add {needs.value}.")
+            raise ParameterError(
+                f"surfaces: {surface.value} cannot be checked without {needs.value}, which it is compared with.", f"Add {needs.value}."
+            )
     return Request(dag_id, run_id, asked_at, started_by, reason, surfaces, policy, value, bool(params.get("keep_sandbox")))
 
 
@@ -90,16 +93,21 @@ def route(url: str, field: str) -> Route:
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
     if not parts.hostname or not port:
-        raise InputError(f"{field}: connection URL {parts.scheme}://{parts.hostname or '?'} has no host and port.",
-                         f"Correct the connection, or set sandbox.routes.{field} in the environment file.")
+        raise InputError(
+            f"{field}: connection URL {parts.scheme}://{parts.hostname or '?'} has no host and port.",
+            f"Correct the connection, or set sandbox.routes.{field} in the environment file.",
+        )
     return Route(address=parts.hostname, port=port)
 
 
 def resolve(environment: Environment, addresses: Mapping[str, Route], archive_endpoint: str) -> Environment:
     """The environment with the addresses that it left to the connections filled in; what it names itself wins."""
     routes = environment.sandbox.routes
-    filled = {name: addresses[name] for name in ("kubernetes_api", "backup_store", "object_storage", "rpc")
-              if getattr(routes, name) == FROM_CONNECTION}
+    filled = {
+        name: addresses[name]
+        for name in ("kubernetes_api", "backup_store", "object_storage", "rpc")
+        if getattr(routes, name) == FROM_CONNECTION
+    }
     sandbox = environment.sandbox.model_copy(update={"routes": routes.model_copy(update=filled)})
     database = environment.database
     if database.archive_endpoint is None:
@@ -114,12 +122,32 @@ def choose_backups(environment: Environment, found: Iterable[dict[str, Any]], in
     return tuple(p for p in points if p is not None)
 
 
-def freeze(asked: Request, original: Environment, resolved: Environment, incident_time: str, database: DatabasePoint | None,
-           chosen: tuple[BackupPoint, ...], configuration: ConfigurationPoint | None) -> DrillPlan:
+def freeze(
+    asked: Request,
+    original: Environment,
+    resolved: Environment,
+    incident_time: str,
+    database: DatabasePoint | None,
+    chosen: tuple[BackupPoint, ...],
+    configuration: ConfigurationPoint | None,
+) -> DrillPlan:
     """The plan. `original` is the document as written (its digest is kept), `resolved` the same with addresses."""
     return DrillPlan(
-        drill_id=asked.drill_id, dag_id=asked.dag_id, run_id=asked.run_id, environment=resolved,
-        environment_digest=digest(original), surfaces=asked.surfaces, full=set(asked.surfaces) == set(Surface),
-        policy=asked.policy, asked_at=asked.asked, incident_time=incident_time, started_by=asked.started_by,
-        keep_sandbox=asked.keep_sandbox, random_seed=asked.seed, database=database, backups=chosen,
-        objects=ObjectPoint(incident_time), configuration=configuration)
+        drill_id=asked.drill_id,
+        dag_id=asked.dag_id,
+        run_id=asked.run_id,
+        environment=resolved,
+        environment_digest=digest(original),
+        surfaces=asked.surfaces,
+        full=set(asked.surfaces) == set(Surface),
+        policy=asked.policy,
+        asked_at=asked.asked,
+        incident_time=incident_time,
+        started_by=asked.started_by,
+        keep_sandbox=asked.keep_sandbox,
+        random_seed=asked.seed,
+        database=database,
+        backups=chosen,
+        objects=ObjectPoint(incident_time),
+        configuration=configuration,
+    )

@@ -92,8 +92,12 @@ class Drill:
     def open(cls, context: Context) -> Drill:
         """The drill of a running task: id from DAG id, run id and the moment the run was first queued."""
         run, ti = context["dag_run"], context["ti"]
-        return cls(naming.drill_id(run.dag_id, run.run_id, run.run_after), environment_of(context["params"]["environment"]),
-                   ti.task_id, ti.try_number)
+        return cls(
+            naming.drill_id(run.dag_id, run.run_id, run.run_after),
+            environment_of(context["params"]["environment"]),
+            ti.task_id,
+            ti.try_number,
+        )
 
     # ---- plan
 
@@ -110,67 +114,87 @@ class Drill:
     @cached_property
     def evidence(self) -> EvidenceStoreHook:
         from dalp_dr_airflow.hooks.evidence import EvidenceStoreHook
+
         environment = self.environment
-        return EvidenceStoreHook(environment.connections.evidence_store, environment.evidence_bucket, environment.evidence_lock,
-                                 environment.evidence_retention_days)
+        return EvidenceStoreHook(
+            environment.connections.evidence_store,
+            environment.evidence_bucket,
+            environment.evidence_lock,
+            environment.evidence_retention_days,
+        )
 
     @cached_property
     def source(self) -> SourceKubernetesHook:
         from dalp_dr_airflow.hooks.kubernetes_source import SourceKubernetesHook
+
         return SourceKubernetesHook(self.environment.connections.source_kubernetes)
 
     @cached_property
     def sandbox(self) -> SandboxKubernetesHook:
         from dalp_dr_airflow.hooks.kubernetes_sandbox import SandboxKubernetesHook
-        return SandboxKubernetesHook(self.environment.connections.sandbox_kubernetes, self.environment.sandbox.namespace_prefix,
-                                     self.environment.source.velero_namespace, LEASE_NAMESPACE)
+
+        return SandboxKubernetesHook(
+            self.environment.connections.sandbox_kubernetes,
+            self.environment.sandbox.namespace_prefix,
+            self.environment.source.velero_namespace,
+            LEASE_NAMESPACE,
+        )
 
     @cached_property
     def velero(self) -> VeleroHook:
         from dalp_dr_airflow.hooks.velero import VeleroHook
+
         return VeleroHook(self.source, self.sandbox, self.environment.source.velero_namespace)
 
     @cached_property
     def cnpg(self) -> CnpgHook:
         from dalp_dr_airflow.hooks.cnpg import CnpgHook
+
         return CnpgHook(self.sandbox)
 
     @cached_property
     def backup_store(self) -> BackupStoreHook:
         from dalp_dr_airflow.hooks.backup_store import BackupStoreHook
+
         source = self.environment.source
         return BackupStoreHook(self.environment.connections.backup_store, source.backup_bucket, source.backup_prefix)
 
     @cached_property
     def catalog(self) -> BarmanCatalogHook:
         from dalp_dr_airflow.hooks.barman_catalog import BarmanCatalogHook
+
         database = self.environment.database
-        return BarmanCatalogHook(self.environment.connections.backup_store, database.archive_bucket, database.archive_prefix,
-                                 database.server_name)
+        return BarmanCatalogHook(
+            self.environment.connections.backup_store, database.archive_bucket, database.archive_prefix, database.server_name
+        )
 
     @cached_property
     def objects(self) -> ObjectVersionHook:
         from dalp_dr_airflow.hooks.object_versions import ObjectVersionHook
+
         return ObjectVersionHook(self.environment.connections.object_storage)
 
     @cached_property
     def nodes(self) -> dict[str, EvmHook]:
         """The two RPC nodes, `primary` and `secondary`."""
         from dalp_dr_airflow.hooks.evm import EvmHook
+
         connections = self.environment.connections
         return {"primary": EvmHook(connections.rpc_primary), "secondary": EvmHook(connections.rpc_secondary)}
 
     @cached_property
     def configuration(self) -> ConfigurationHook:
         from dalp_dr_airflow.hooks.configuration import ConfigurationHook
+
         return ConfigurationHook(self.environment.connections.configuration_repository)
 
     def sql(self, *names: str, timeout_seconds: float = 60) -> dict[str, list[dict[str, Any]]]:
         """Rows of the profile's SQL texts, read in the sandbox database in one snapshot."""
         database, folder = self.plan.environment.database, INCLUDE / "sql" / self.environment.profile
         texts = {name: (folder / f"{name}.sql").read_text(encoding="utf-8") for name in names}
-        return self.cnpg.psql_many(self.plan.namespace(self.plan.database_role), database.cluster, database.database, texts,
-                                   timeout_seconds)
+        return self.cnpg.psql_many(
+            self.plan.namespace(self.plan.database_role), database.cluster, database.database, texts, timeout_seconds
+        )
 
     # ---- evidence
 
@@ -186,9 +210,17 @@ class Drill:
     def _store(self, gathered: Gathered, began_at: str) -> tuple[Record, str, str, int]:
         captures = tuple(self._capture(name, asked, raw) for name, (asked, raw) in sorted(gathered.captures.items()))
         record = Record(
-            kind=gathered.kind, subject=gathered.subject, drill_id=self.drill_id, task_id=self.task_id, attempt=self.attempt,
-            recorded_at=now(), began_at=began_at, facts=None if gathered.facts is None else encode(gathered.facts),
-            error=redaction.redact_text(gathered.error) if gathered.error else None, captures=captures)
+            kind=gathered.kind,
+            subject=gathered.subject,
+            drill_id=self.drill_id,
+            task_id=self.task_id,
+            attempt=self.attempt,
+            recorded_at=now(),
+            began_at=began_at,
+            facts=None if gathered.facts is None else encode(gathered.facts),
+            error=redaction.redact_text(gathered.error) if gathered.error else None,
+            captures=captures,
+        )
         data = records.encode(record)
         key = self.key("records", record.name)
         self.evidence.put(key, data)

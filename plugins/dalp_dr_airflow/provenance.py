@@ -11,9 +11,18 @@ from dalp_dr.model.plan import DrillPlan
 from dalp_dr.timing.provenance import ProvenanceFacts
 
 PROJECT = Path(__file__).resolve().parents[2]
-PACKAGES = ("apache-airflow", "apache-airflow-providers-cncf-kubernetes", "apache-airflow-providers-amazon",
-            "apache-airflow-providers-postgres", "apache-airflow-providers-standard", "web3", "kubernetes", "boto3", "msgspec",
-            "cryptography")
+PACKAGES = (
+    "apache-airflow",
+    "apache-airflow-providers-cncf-kubernetes",
+    "apache-airflow-providers-amazon",
+    "apache-airflow-providers-postgres",
+    "apache-airflow-providers-standard",
+    "web3",
+    "kubernetes",
+    "boto3",
+    "msgspec",
+    "cryptography",
+)
 
 
 def facts(plan: DrillPlan, reason: str, plan_sha256: str) -> ProvenanceFacts:
@@ -21,13 +30,21 @@ def facts(plan: DrillPlan, reason: str, plan_sha256: str) -> ProvenanceFacts:
     commit, dirty = _commit()
     targets = plan.environment.targets
     return ProvenanceFacts(
-        commit=commit, dirty=dirty, versions={"python": platform.python_version(), **{p: metadata.version(p) for p in PACKAGES}},
-        started_by=plan.started_by, reason=reason, targets_version=targets.version, targets_approved_by=targets.approved_by,
-        targets_approved_on=targets.approved_on, plan_sha256=plan_sha256)
+        commit=commit,
+        dirty=dirty,
+        versions={"python": platform.python_version(), **{p: metadata.version(p) for p in PACKAGES}},
+        started_by=plan.started_by,
+        reason=reason,
+        targets_version=targets.version,
+        targets_approved_by=targets.approved_by,
+        targets_approved_on=targets.approved_on,
+        plan_sha256=plan_sha256,
+    )
 
 
 def _commit() -> tuple[str, bool]:
     """Commit of the project and whether files differ from it; an installation without Git says so."""
+
     def git(*words: str) -> str:
         return subprocess.run(["git", "-C", str(PROJECT), *words], capture_output=True, text=True, timeout=20, check=True).stdout.strip()
 

@@ -50,8 +50,11 @@ class BackupFacts:
 
 def choose(backups: Iterable[dict[str, Any]], source: SourceNamespace, incident_time: datetime) -> BackupPoint | None:
     """The newest Completed backup of the namespace's schedule that had completed at the incident time."""
-    usable = [p for b in backups if (p := _point(b, source)) and utc(p.completed_at) <= incident_time
-              and b.get("status", {}).get("phase") == "Completed"]
+    usable = [
+        p
+        for b in backups
+        if (p := _point(b, source)) and utc(p.completed_at) <= incident_time and b.get("status", {}).get("phase") == "Completed"
+    ]
     return max(usable, key=lambda p: p.started_at, default=None)
 
 
@@ -59,9 +62,15 @@ def _point(backup: dict[str, Any], source: SourceNamespace) -> BackupPoint | Non
     status = backup.get("status", {})
     if backup["metadata"].get("labels", {}).get(SCHEDULE_LABEL) != source.schedule or "completionTimestamp" not in status:
         return None
-    return BackupPoint(role=source.role, namespace=source.name, backup=backup["metadata"]["name"], schedule=source.schedule,
-                       started_at=status["startTimestamp"], completed_at=status["completionTimestamp"],
-                       expires_at=status.get("expiration", ""))
+    return BackupPoint(
+        role=source.role,
+        namespace=source.name,
+        backup=backup["metadata"]["name"],
+        schedule=source.schedule,
+        started_at=status["startTimestamp"],
+        completed_at=status["completionTimestamp"],
+        expires_at=status.get("expiration", ""),
+    )
 
 
 def newer_failed(backups: Iterable[dict[str, Any]], source: SourceNamespace, point: BackupPoint | None) -> tuple[str, ...]:
@@ -83,9 +92,14 @@ def volumes(claims: Iterable[str], volumeinfo: Iterable[dict[str, Any]]) -> tupl
         claim, info = entry.get("pvcName") or "", entry.get("pvbInfo") or {}
         method = "none" if entry.get("skipped") else entry.get("backupMethod") or "none"
         if claim:
-            known[claim] = VolumeBackup(claim=claim, method=method, bytes_=info.get("size", 0) if method != "none" else None,
-                                        reclaim_policy=(entry.get("pvInfo") or {}).get("reclaimPolicy", ""),
-                                        result=entry.get("result", ""), reason=entry.get("skippedReason") or "")
+            known[claim] = VolumeBackup(
+                claim=claim,
+                method=method,
+                bytes_=info.get("size", 0) if method != "none" else None,
+                reclaim_policy=(entry.get("pvInfo") or {}).get("reclaimPolicy", ""),
+                result=entry.get("result", ""),
+                reason=entry.get("skippedReason") or "",
+            )
     for claim in claims:
         known.setdefault(claim, VolumeBackup(claim, "none", None, "", "", "no running pod of this backup mounts it"))
     return tuple(known[c] for c in sorted(known))

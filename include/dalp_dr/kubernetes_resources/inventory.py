@@ -65,8 +65,9 @@ def excluded(kind_group: str, item: dict[str, Any], plan: DrillPlan, role: str) 
     return any(fnmatchcase(item["metadata"]["name"], pattern) for pattern in left_out(plan, role))
 
 
-def facts_from(plan: DrillPlan, role: str, contents: Contents, rendered: Iterable[dict[str, Any]],
-               live: Iterable[dict[str, Any]]) -> InventoryFacts:
+def facts_from(
+    plan: DrillPlan, role: str, contents: Contents, rendered: Iterable[dict[str, Any]], live: Iterable[dict[str, Any]]
+) -> InventoryFacts:
     """`contents`: the backup's objects; `rendered`: the chart's objects from Git; `live`: the sandbox namespace's objects."""
     source = plan.environment.source.namespace(role)
     wanted: dict[str, dict[str, Any]] = {}
@@ -82,22 +83,37 @@ def facts_from(plan: DrillPlan, role: str, contents: Contents, rendered: Iterabl
     database = {name for name, item in there.items() if _is_database(item, plan, role)}
     unexpected = set(there) - set(wanted) - git - ours - database - set(ALWAYS_THERE)
     return InventoryFacts(
-        role=role, source_namespace=source.name, sandbox_namespace=plan.namespace(role), backup=plan.backup(role).backup,
-        from_backup=tuple(sorted(wanted)), from_git=tuple(sorted(git)), left_out=tuple(sorted(skipped)),
-        found=tuple(sorted((set(wanted) | git) & set(there))), unexpected=tuple(sorted(unexpected)),
+        role=role,
+        source_namespace=source.name,
+        sandbox_namespace=plan.namespace(role),
+        backup=plan.backup(role).backup,
+        from_backup=tuple(sorted(wanted)),
+        from_git=tuple(sorted(git)),
+        left_out=tuple(sorted(skipped)),
+        found=tuple(sorted((set(wanted) | git) & set(there))),
+        unexpected=tuple(sorted(unexpected)),
         differences=tuple(_differences(plan, role, wanted, there)),
-        unsealed_secrets=tuple(sorted(n for n in (*source.seal_secrets, *source.object_read_secrets)
-                                      if not _sealed(plan, role, there.get(f"Secret/{n}"), n in source.object_read_secrets))),
-        database_objects=tuple(sorted(database)), counts_by_kind=_counts(there))
+        unsealed_secrets=tuple(
+            sorted(
+                n
+                for n in (*source.seal_secrets, *source.object_read_secrets)
+                if not _sealed(plan, role, there.get(f"Secret/{n}"), n in source.object_read_secrets)
+            )
+        ),
+        database_objects=tuple(sorted(database)),
+        counts_by_kind=_counts(there),
+    )
 
 
 def _restorable(item: dict[str, Any], plan: DrillPlan, role: str) -> bool:
     group = item.get("apiVersion", "").partition("/")[0] if "/" in item.get("apiVersion", "") else ""
-    if group.endswith("cnpg.io") or group == "velero.io" or item.get("kind") in {"NetworkPolicy", "Job", "Role", "RoleBinding",
-                                                                                 "Namespace", *DERIVED_KINDS}:
+    if (
+        group.endswith("cnpg.io")
+        or group == "velero.io"
+        or item.get("kind") in {"NetworkPolicy", "Job", "Role", "RoleBinding", "Namespace", *DERIVED_KINDS}
+    ):
         return False
-    cluster_scoped = item.get("kind") in {"ClusterRole", "ClusterRoleBinding", "PriorityClass", "StorageClass",
-                                          "CustomResourceDefinition"}
+    cluster_scoped = item.get("kind") in {"ClusterRole", "ClusterRoleBinding", "PriorityClass", "StorageClass", "CustomResourceDefinition"}
     return not cluster_scoped and not any(fnmatchcase(item["metadata"]["name"], p) for p in left_out(plan, role))
 
 
@@ -134,8 +150,7 @@ def _counts(there: dict[str, dict[str, Any]]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def _differences(plan: DrillPlan, role: str, wanted: dict[str, dict[str, Any]],
-                 there: dict[str, dict[str, Any]]) -> Iterable[Difference]:
+def _differences(plan: DrillPlan, role: str, wanted: dict[str, dict[str, Any]], there: dict[str, dict[str, Any]]) -> Iterable[Difference]:
     source = plan.environment.source.namespace(role)
     for name, item in sorted(wanted.items()):
         live = there.get(name)
@@ -182,8 +197,7 @@ def judge_complete(facts: InventoryFacts, plan: DrillPlan) -> CheckResult:
         return failed(expected, f"backup {facts.backup} lists no object of {facts.source_namespace}")
     missing = sorted(wanted - set(facts.found))
     findings = [f"{facts.source_namespace}: {m} is missing{_why(m, facts)}" for m in missing]
-    findings += [f"{facts.source_namespace}: {d.object} {d.field}: expected {d.expected}, found {d.observed}"
-                 for d in facts.differences]
+    findings += [f"{facts.source_namespace}: {d.object} {d.field}: expected {d.expected}, found {d.observed}" for d in facts.differences]
     return expect(not findings, expected, f"{len(facts.found)} found, {len(facts.differences)} differ", findings)
 
 
@@ -198,18 +212,29 @@ def judge_required_kinds(facts: InventoryFacts, plan: DrillPlan) -> CheckResult:
     wanted = [k for k in REQUIRED_KINDS if application or k in have]
     there = {n.partition("/")[0] for n in facts.found}
     missing = [f"{facts.sandbox_namespace}: no {k} was restored" for k in wanted if k not in there]
-    return expect(bool(wanted) and not missing, f"restored: {', '.join(wanted) or 'at least one required kind'}",
-                  ", ".join(k for k in wanted if k in there) or "none", missing)
+    return expect(
+        bool(wanted) and not missing,
+        f"restored: {', '.join(wanted) or 'at least one required kind'}",
+        ", ".join(k for k in wanted if k in there) or "none",
+        missing,
+    )
 
 
 def judge_unexpected(facts: InventoryFacts, plan: DrillPlan) -> CheckResult:
-    return expect(not facts.unexpected, "nothing beside what was restored, recovered or made by this drill",
-                  f"{len(facts.unexpected)} other objects", (f"{facts.sandbox_namespace}: {u}" for u in facts.unexpected))
+    return expect(
+        not facts.unexpected,
+        "nothing beside what was restored, recovered or made by this drill",
+        f"{len(facts.unexpected)} other objects",
+        (f"{facts.sandbox_namespace}: {u}" for u in facts.unexpected),
+    )
 
 
 def judge_sealed(facts: InventoryFacts, plan: DrillPlan) -> CheckResult:
     source = plan.environment.source.namespace(facts.role)
     names = (*source.seal_secrets, *source.object_read_secrets)
-    return expect(not facts.unsealed_secrets, f"{len(names)} credentials replaced by dummies",
-                  f"{len(names) - len(facts.unsealed_secrets)} replaced",
-                  (f"{facts.sandbox_namespace}: Secret/{s} still holds production's value" for s in facts.unsealed_secrets))
+    return expect(
+        not facts.unsealed_secrets,
+        f"{len(names)} credentials replaced by dummies",
+        f"{len(names) - len(facts.unsealed_secrets)} replaced",
+        (f"{facts.sandbox_namespace}: Secret/{s} still holds production's value" for s in facts.unsealed_secrets),
+    )

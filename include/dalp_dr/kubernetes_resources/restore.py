@@ -15,13 +15,32 @@ import yaml
 from dalp_dr import naming
 from dalp_dr.model.plan import BackupPoint, DrillPlan
 
-CNPG_KINDS = tuple(f"{kind}.postgresql.cnpg.io" for kind in (
-    "clusters", "backups", "scheduledbackups", "poolers", "databases", "publications", "subscriptions", "databaseroles",
-    "imagecatalogs", "failoverquorums")) + ("objectstores.barmancloud.cnpg.io",)
+_OPERATOR_KINDS = (
+    "clusters",
+    "backups",
+    "scheduledbackups",
+    "poolers",
+    "databases",
+    "publications",
+    "subscriptions",
+    "databaseroles",
+    "imagecatalogs",
+    "failoverquorums",
+)
+CNPG_KINDS = (*(f"{kind}.postgresql.cnpg.io" for kind in _OPERATOR_KINDS), "objectstores.barmancloud.cnpg.io")
 # NetworkPolicies add up: production's allow-all would open the sandbox. Jobs and Endpoints act or point at production.
-EXCLUDED_KINDS = (*CNPG_KINDS, "networkpolicies.networking.k8s.io", "endpoints", "endpointslices.discovery.k8s.io", "jobs.batch",
-                  "events", "events.events.k8s.io", "leases.coordination.k8s.io",
-                  "rolebindings.rbac.authorization.k8s.io", "roles.rbac.authorization.k8s.io")
+EXCLUDED_KINDS = (
+    *CNPG_KINDS,
+    "networkpolicies.networking.k8s.io",
+    "endpoints",
+    "endpointslices.discovery.k8s.io",
+    "jobs.batch",
+    "events",
+    "events.events.k8s.io",
+    "leases.coordination.k8s.io",
+    "rolebindings.rbac.authorization.k8s.io",
+    "roles.rbac.authorization.k8s.io",
+)
 NAMED_KINDS = ("secrets", "services", "configmaps", "serviceaccounts", "persistentvolumeclaims", "pods", "poddisruptionbudgets.policy")
 DUMMY = "sealed-by-the-recovery-drill-for-nobody"  # 32 characters and more, since services refuse shorter secrets
 Contents = dict[str, dict[str, dict[str, Any]]]  # plural.group -> "namespace/name" -> object, as in the backup
@@ -68,16 +87,41 @@ def modifiers(plan: DrillPlan, role: str, contents: Contents) -> dict[str, Any]:
     for key, ingress in sorted(contents.get("ingresses.networking.k8s.io", {}).items()):
         if hosts := _host_patches(ingress, plan):
             rule("ingresses.networking.k8s.io", key.split("/", 1)[1], patches=hosts)
-        rule("ingresses.networking.k8s.io", key.split("/", 1)[1], mergePatches=[{"patchData": json.dumps(
-            {"metadata": {"annotations": _cleared(ingress)}, "spec": {"ingressClassName": "dalp-dr-drill"}})}])
-    rule("services", matches=[{"path": "/spec/type", "value": "LoadBalancer"}], mergePatches=[{"patchData": json.dumps(
-        {"spec": {"type": "ClusterIP", "loadBalancerIP": None, "loadBalancerClass": None, "allocateLoadBalancerNodePorts": None,
-                  "externalTrafficPolicy": None, "healthCheckNodePort": None}})}])
+        rule(
+            "ingresses.networking.k8s.io",
+            key.split("/", 1)[1],
+            mergePatches=[
+                {"patchData": json.dumps({"metadata": {"annotations": _cleared(ingress)}, "spec": {"ingressClassName": "dalp-dr-drill"}})}
+            ],
+        )
+    rule(
+        "services",
+        matches=[{"path": "/spec/type", "value": "LoadBalancer"}],
+        mergePatches=[
+            {
+                "patchData": json.dumps(
+                    {
+                        "spec": {
+                            "type": "ClusterIP",
+                            "loadBalancerIP": None,
+                            "loadBalancerClass": None,
+                            "allocateLoadBalancerNodePorts": None,
+                            "externalTrafficPolicy": None,
+                            "healthCheckNodePort": None,
+                        }
+                    }
+                )
+            }
+        ],
+    )
     rule("cronjobs.batch", mergePatches=[{"patchData": '{"spec": {"suspend": true}}'}])
     # strategicPatches put the new init container first; before restore-wait it would be a deadlock, hence the move.
     rule("pods", strategicPatches=[{"patchData": json.dumps(_held_pod(plan))}])
-    rule("pods", matches=[{"path": "/spec/initContainers/0/name", "value": "restore-wait"}],
-         patches=[{"operation": "move", "from": "/spec/initContainers/0", "path": "/spec/initContainers/1"}])
+    rule(
+        "pods",
+        matches=[{"path": "/spec/initContainers/0/name", "value": "restore-wait"}],
+        patches=[{"operation": "move", "from": "/spec/initContainers/0", "path": "/spec/initContainers/1"}],
+    )
     # Templates are held too: where the backup has no pods, controllers make new ones at once, on empty volumes. A patched
     # Deployment with an unpatched ReplicaSet starts a rollout at once: the same patch for both.
     template = {"metadata": {"labels": _labels(plan)}, "spec": {"priorityClassName": _priority(plan), "initContainers": [_hold(plan)]}}
@@ -150,10 +194,16 @@ def _cleared(ingress: dict[str, Any]) -> dict[str, None]:
 
 def config_map(plan: DrillPlan, name: str, content: dict[str, Any]) -> dict[str, Any]:
     """A ConfigMap in Velero's namespace with exactly one key, as Velero asks for."""
-    return {"apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": {"name": name, "namespace": plan.environment.source.velero_namespace,
-                         "labels": naming.labels(plan.drill_id, plan.environment.name)},
-            "data": {"rules.yaml": yaml.safe_dump(content, sort_keys=False, width=10**6)}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": name,
+            "namespace": plan.environment.source.velero_namespace,
+            "labels": naming.labels(plan.drill_id, plan.environment.name),
+        },
+        "data": {"rules.yaml": yaml.safe_dump(content, sort_keys=False, width=10**6)},
+    }
 
 
 def manifests(plan: DrillPlan, point: BackupPoint, contents: Contents, attempt: int = 1) -> list[dict[str, Any]]:
@@ -161,15 +211,29 @@ def manifests(plan: DrillPlan, point: BackupPoint, contents: Contents, attempt: 
     leave production's volume names in the claims."""
     name = naming.restore_name(plan.drill_id, point.role, attempt)
     restore = {
-        "apiVersion": "velero.io/v1", "kind": "Restore",
-        "metadata": {"name": name, "namespace": plan.environment.source.velero_namespace,
-                     "labels": naming.labels(plan.drill_id, plan.environment.name),
-                     "annotations": {"velero.io/pod-volume-timeout": "20m"}},
-        "spec": {"backupName": point.backup, "includedNamespaces": [point.namespace],
-                 "namespaceMapping": {point.namespace: plan.namespace(point.role)},
-                 "excludedResources": list(EXCLUDED_KINDS), "existingResourcePolicy": "none", "restorePVs": True,
-                 "preserveNodePorts": False, "itemOperationTimeout": "1h0m0s",
-                 "resourcePolicy": {"kind": "ConfigMap", "name": f"{name}-policy"},
-                 "resourceModifier": {"kind": "ConfigMap", "name": f"{name}-modifiers"}}}
-    return [config_map(plan, f"{name}-policy", resource_policy(plan, point.role)),
-            config_map(plan, f"{name}-modifiers", modifiers(plan, point.role, contents)), restore]
+        "apiVersion": "velero.io/v1",
+        "kind": "Restore",
+        "metadata": {
+            "name": name,
+            "namespace": plan.environment.source.velero_namespace,
+            "labels": naming.labels(plan.drill_id, plan.environment.name),
+            "annotations": {"velero.io/pod-volume-timeout": "20m"},
+        },
+        "spec": {
+            "backupName": point.backup,
+            "includedNamespaces": [point.namespace],
+            "namespaceMapping": {point.namespace: plan.namespace(point.role)},
+            "excludedResources": list(EXCLUDED_KINDS),
+            "existingResourcePolicy": "none",
+            "restorePVs": True,
+            "preserveNodePorts": False,
+            "itemOperationTimeout": "1h0m0s",
+            "resourcePolicy": {"kind": "ConfigMap", "name": f"{name}-policy"},
+            "resourceModifier": {"kind": "ConfigMap", "name": f"{name}-modifiers"},
+        },
+    }
+    return [
+        config_map(plan, f"{name}-policy", resource_policy(plan, point.role)),
+        config_map(plan, f"{name}-modifiers", modifiers(plan, point.role, contents)),
+        restore,
+    ]

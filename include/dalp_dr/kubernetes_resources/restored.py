@@ -57,31 +57,54 @@ def messages(results: dict[str, Any]) -> tuple[str, ...]:
     return (*flat, *(str(m) for values in (results.get("namespaces") or {}).values() for m in values))
 
 
-def facts_from(role: str, restore: dict[str, Any], pod_volume_restores: Iterable[dict[str, Any]],
-               results: dict[str, Any] | None, resources: dict[str, list[str]], earlier: Iterable[str] = ()) -> RestoreFacts:
+def facts_from(
+    role: str,
+    restore: dict[str, Any],
+    pod_volume_restores: Iterable[dict[str, Any]],
+    results: dict[str, Any] | None,
+    resources: dict[str, list[str]],
+    earlier: Iterable[str] = (),
+) -> RestoreFacts:
     """`results` is None when the results file could not be read; `resources`: the restore's own resource list."""
     status = restore.get("status") or {}
     listed = [item for items in resources.values() for item in items]
     kinds = {kind.partition(".")[0].rstrip("s") for kind in CNPG_KINDS}
-    database = [f"{gvk} {item}" for gvk, items in resources.items() for item in items
-                if "cnpg.io/" in gvk or (gvk.rpartition("/")[2].lower() in kinds and "cnpg" in gvk)]
+    database = [
+        f"{gvk} {item}"
+        for gvk, items in resources.items()
+        for item in items
+        if "cnpg.io/" in gvk or (gvk.rpartition("/")[2].lower() in kinds and "cnpg" in gvk)
+    ]
     return RestoreFacts(
-        role=role, restore=restore["metadata"]["name"], backup=restore["spec"]["backupName"], phase=status.get("phase") or "",
-        started_at=status.get("startTimestamp"), completed_at=status.get("completionTimestamp"),
+        role=role,
+        restore=restore["metadata"]["name"],
+        backup=restore["spec"]["backupName"],
+        phase=status.get("phase") or "",
+        started_at=status.get("startTimestamp"),
+        completed_at=status.get("completionTimestamp"),
         items_restored=(status.get("progress") or {}).get("itemsRestored", 0),
-        errors=messages((results or {}).get("errors") or {}), warnings=messages((results or {}).get("warnings") or {}),
-        results_read=results is not None, volumes=tuple(_volume(p) for p in pod_volume_restores),
+        errors=messages((results or {}).get("errors") or {}),
+        warnings=messages((results or {}).get("warnings") or {}),
+        results_read=results is not None,
+        volumes=tuple(_volume(p) for p in pod_volume_restores),
         restored_objects=sum("(created)" in item or "(updated)" in item for item in listed),
-        database_objects=tuple(sorted(database)), failure_reason=status.get("failureReason") or "",
-        earlier_attempts=tuple(earlier))
+        database_objects=tuple(sorted(database)),
+        failure_reason=status.get("failureReason") or "",
+        earlier_attempts=tuple(earlier),
+    )
 
 
 def _volume(item: dict[str, Any]) -> VolumeRestore:
     status, spec = item.get("status") or {}, item["spec"]
     progress = status.get("progress") or {}
-    return VolumeRestore(pod=spec["pod"]["name"], volume=spec["volume"], phase=status.get("phase") or "",
-                         bytes_done=progress.get("bytesDone"), bytes_total=progress.get("totalBytes"),
-                         message=status.get("message") or "")
+    return VolumeRestore(
+        pod=spec["pod"]["name"],
+        volume=spec["volume"],
+        phase=status.get("phase") or "",
+        bytes_done=progress.get("bytesDone"),
+        bytes_total=progress.get("totalBytes"),
+        message=status.get("message") or "",
+    )
 
 
 def judge_completed(facts: RestoreFacts, plan: DrillPlan) -> CheckResult:
@@ -89,28 +112,40 @@ def judge_completed(facts: RestoreFacts, plan: DrillPlan) -> CheckResult:
     if facts.restored_objects == 0:
         findings.append(f"{facts.restore}: Velero restored no object at all")
     good = facts.phase == "Completed" and not findings
-    return expect(good, f"Restore of {facts.backup} Completed, no errors, objects restored",
-                  f"{facts.restore}: {facts.phase or 'no phase'}, {facts.restored_objects} objects, {len(facts.errors)} errors",
-                  findings)
+    return expect(
+        good,
+        f"Restore of {facts.backup} Completed, no errors, objects restored",
+        f"{facts.restore}: {facts.phase or 'no phase'}, {facts.restored_objects} objects, {len(facts.errors)} errors",
+        findings,
+    )
 
 
 def judge_messages(facts: RestoreFacts, plan: DrillPlan) -> CheckResult:
     unknown = [w for w in facts.warnings if not any(k.search(w) for k in KNOWN_WARNINGS)]
     if not facts.results_read:
         return expect(False, "every warning in the results file is a known one", "the results file could not be read")
-    return expect(not unknown, "every warning in the results file is a known one",
-                  f"{len(facts.warnings)} warnings, {len(unknown)} unknown", unknown)
+    return expect(
+        not unknown, "every warning in the results file is a known one", f"{len(facts.warnings)} warnings, {len(unknown)} unknown", unknown
+    )
 
 
 def judge_volumes(facts: RestoreFacts, plan: DrillPlan) -> CheckResult:
     bad = [f"{v.pod}/{v.volume}: {v.phase or 'no phase'} {v.message}".strip() for v in facts.volumes if v.phase != "Completed"]
-    bad += [f"{v.pod}/{v.volume}: {v.bytes_done} of {v.bytes_total} bytes" for v in facts.volumes
-            if v.phase == "Completed" and v.bytes_done != v.bytes_total]
-    return expect(not bad, "every PodVolumeRestore Completed with all its bytes",
-                  f"{len(facts.volumes) - len(bad)} of {len(facts.volumes)}", bad)
+    bad += [
+        f"{v.pod}/{v.volume}: {v.bytes_done} of {v.bytes_total} bytes"
+        for v in facts.volumes
+        if v.phase == "Completed" and v.bytes_done != v.bytes_total
+    ]
+    return expect(
+        not bad, "every PodVolumeRestore Completed with all its bytes", f"{len(facts.volumes) - len(bad)} of {len(facts.volumes)}", bad
+    )
 
 
 def judge_database_left_out(facts: RestoreFacts, plan: DrillPlan) -> CheckResult:
     """A restored Cluster archives into production's path at once; a restored Backup runs again."""
-    return expect(not facts.database_objects, "no CloudNativePG object came out of this restore",
-                  f"{len(facts.database_objects)}", facts.database_objects)
+    return expect(
+        not facts.database_objects,
+        "no CloudNativePG object came out of this restore",
+        f"{len(facts.database_objects)}",
+        facts.database_objects,
+    )

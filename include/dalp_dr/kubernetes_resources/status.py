@@ -28,6 +28,8 @@ def restore_status(restore: dict[str, Any], pod_volume_restores: list[dict[str, 
         return Done({"phase": phase, "volumes": len(pod_volume_restores)})
     progress = status.get("progress") or {}
     done = sum((p.get("status") or {}).get("progress", {}).get("bytesDone", 0) for p in pod_volume_restores)
-    what = (f"Restore {name} {phase or 'New'}, {progress.get('itemsRestored', 0)}/{progress.get('totalItems', 0)} objects, "
-            f"{len(pod_volume_restores) - len(open_)}/{len(pod_volume_restores)} volumes, {done} bytes")
+    what = (
+        f"Restore {name} {phase or 'New'}, {progress.get('itemsRestored', 0)}/{progress.get('totalItems', 0)} objects, "
+        f"{len(pod_volume_restores) - len(open_)}/{len(pod_volume_restores)} volumes, {done} bytes"
+    )
     return Waiting(what, len(pod_volume_restores) - len(open_), len(pod_volume_restores))

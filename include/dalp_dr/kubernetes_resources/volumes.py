@@ -70,16 +70,30 @@ class VolumeFacts:
 def probe_pod(plan: DrillPlan, role: str, claim: str) -> dict[str, Any]:
     """A pod that mounts one claim read-only and prints what it holds as one JSON line."""
     return {
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": f"drill-volume-{claim}"[:63], "namespace": plan.namespace(role),
-                     "labels": naming.labels(plan.drill_id, plan.environment.name)},
-        "spec": {"restartPolicy": "Never", "automountServiceAccountToken": False, "terminationGracePeriodSeconds": 1,
-                 "priorityClassName": plan.environment.sandbox.priority_class,
-                 "containers": [{"name": "probe", "image": plan.environment.sandbox.probe_image,
-                                 "command": ["python3", "-c", PROGRAM],
-                                 "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "256Mi"}},
-                                 "volumeMounts": [{"name": "volume", "mountPath": "/volume", "readOnly": True}]}],
-                 "volumes": [{"name": "volume", "persistentVolumeClaim": {"claimName": claim}}]}}
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"drill-volume-{claim}"[:63],
+            "namespace": plan.namespace(role),
+            "labels": naming.labels(plan.drill_id, plan.environment.name),
+        },
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 1,
+            "priorityClassName": plan.environment.sandbox.priority_class,
+            "containers": [
+                {
+                    "name": "probe",
+                    "image": plan.environment.sandbox.probe_image,
+                    "command": ["python3", "-c", PROGRAM],
+                    "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "256Mi"}},
+                    "volumeMounts": [{"name": "volume", "mountPath": "/volume", "readOnly": True}],
+                }
+            ],
+            "volumes": [{"name": "volume", "persistentVolumeClaim": {"claimName": claim}}],
+        },
+    }
 
 
 def volume_from(claim: str, expected_bytes: int | None, output: str | None, error: str | None = None) -> Volume:
@@ -87,8 +101,9 @@ def volume_from(claim: str, expected_bytes: int | None, output: str | None, erro
     if output is None:
         return Volume(claim, expected_bytes, None, None, None, False, 0, (), error or "the probe gave no answer")
     seen = json.loads(output.strip().splitlines()[-1])
-    return Volume(claim, expected_bytes, seen["files"], seen["bytes"], seen["tree_sha256"], seen["manifest"], seen["listed"],
-                  tuple(seen["wrong"]))
+    return Volume(
+        claim, expected_bytes, seen["files"], seen["bytes"], seen["tree_sha256"], seen["manifest"], seen["listed"], tuple(seen["wrong"])
+    )
 
 
 def judge(facts: VolumeFacts, plan: DrillPlan) -> CheckResult:

@@ -185,8 +185,9 @@ class Targets(Document):
 
     rto_seconds: Annotated[int, Field(gt=0)]
     rtt_seconds: Annotated[int, Field(gt=0)]
-    rpo_seconds: dict[Literal["database", "kubernetes_resources", "object_storage", "observability", "configuration"],
-                      Annotated[int, Field(gt=0)]]
+    rpo_seconds: dict[
+        Literal["database", "kubernetes_resources", "object_storage", "observability", "configuration"], Annotated[int, Field(gt=0)]
+    ]
     approved_by: str
     approved_on: str
     version: str
@@ -253,14 +254,19 @@ class Environment(Document):
             raise ValueError(f"sandbox.namespace_prefix: source namespace {bad[0]} begins with it; choose another prefix")
         if self.database.namespace not in names:
             raise ValueError(f"database.namespace: {self.database.namespace} is not among source.namespaces")
-        for label, role in [*((f"services[{s.name}].role", s.role) for s in self.services),
-                            ("observability.role", self.observability.role)]:
+        for label, role in [
+            *((f"services[{s.name}].role", s.role) for s in self.services),
+            ("observability.role", self.observability.role),
+        ]:
             if role not in roles:
                 raise ValueError(f"{label}: {role} is not the role of a source namespace")
         if missing := sorted({"api", "dapp", "worker", "indexer"} - {s.serves for s in self.services}):
             raise ValueError(f"services: no service has `serves: {missing[0]}`; the seed names API, dapp, workers and indexer")
-        if missing := [s for s in ("database", "kubernetes_resources", "object_storage", "observability", "configuration")
-                       if s not in self.targets.rpo_seconds]:
+        if missing := [
+            s
+            for s in ("database", "kubernetes_resources", "object_storage", "observability", "configuration")
+            if s not in self.targets.rpo_seconds
+        ]:
             raise ValueError(f"targets.rpo_seconds: {missing[0]} has no target")
         if self.evidence_bucket in {self.source.backup_bucket, self.database.archive_bucket}:
             raise ValueError("evidence_bucket: evidence must not share a bucket with the backups it speaks of")

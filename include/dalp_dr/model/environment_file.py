@@ -53,8 +53,9 @@ def read(path: Path) -> Environment:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise EnvironmentFileError(f"{path.name}: cannot be read ({error.strerror}).",
-                                   "Give the name of a file in include/environments.") from error
+        raise EnvironmentFileError(
+            f"{path.name}: cannot be read ({error.strerror}).", "Give the name of a file in include/environments."
+        ) from error
     if len(data) > LIMIT_BYTES:
         raise EnvironmentFileError(f"{path.name}: {len(data)} bytes; at most {LIMIT_BYTES} are read.", "Split or shorten it.")
     return parse(data, path.name)
@@ -78,8 +79,10 @@ def parse(data: bytes, name: str) -> Environment:
     try:
         return Environment.model_validate(document)
     except ValidationError as error:
-        raise EnvironmentFileError("\n".join(_complaint(name, tree, e) for e in error.errors()),
-                                   "Correct these fields; include/environments/lab.yaml shows each of them.") from error
+        raise EnvironmentFileError(
+            "\n".join(_complaint(name, tree, e) for e in error.errors()),
+            "Correct these fields; include/environments/lab.yaml shows each of them.",
+        ) from error
 
 
 def _complaint(name: str, tree: yaml.Node | None, error: Any) -> str:

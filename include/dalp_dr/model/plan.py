@@ -137,10 +137,23 @@ class DrillPlan:
 
 
 _TYPES: dict[str, Any] = {
-    "drill_id": str, "dag_id": str, "run_id": str, "environment_digest": str, "surfaces": tuple[Surface, ...],
-    "full": bool, "policy": Policy, "asked_at": str, "incident_time": str, "started_by": str, "keep_sandbox": bool,
-    "random_seed": str, "database": DatabasePoint | None, "backups": tuple[BackupPoint, ...], "objects": ObjectPoint,
-    "configuration": ConfigurationPoint | None}
+    "drill_id": str,
+    "dag_id": str,
+    "run_id": str,
+    "environment_digest": str,
+    "surfaces": tuple[Surface, ...],
+    "full": bool,
+    "policy": Policy,
+    "asked_at": str,
+    "incident_time": str,
+    "started_by": str,
+    "keep_sandbox": bool,
+    "random_seed": str,
+    "database": DatabasePoint | None,
+    "backups": tuple[BackupPoint, ...],
+    "objects": ObjectPoint,
+    "configuration": ConfigurationPoint | None,
+}
 
 
 def utc(value: str) -> datetime:

@@ -99,17 +99,22 @@ def measure(plan: DrillPlan, records: Iterable[Record]) -> TimingFacts:
     complete = healthy is not None and reconciled is not None
     times = [utc(p.at) for p in points if p.at is not None]
     return TimingFacts(
-        asked_at=plan.asked_at, incident_time=plan.incident_time,
+        asked_at=plan.asked_at,
+        incident_time=plan.incident_time,
         rto_seconds=_since(plan, max(healthy, reconciled, key=utc)) if healthy and reconciled else None,
         rtt_seconds=_since(plan, max(verified, key=utc)) if complete and verified else None,
-        rpo_seconds=max(known) if known and len(known) == len(points) else None, rpo_by_surface=by_surface,
+        rpo_seconds=max(known) if known and len(known) == len(points) else None,
+        rpo_by_surface=by_surface,
         database_recovered_seconds=_since(plan, at.get("database_recovered")),
-        services_healthy_seconds=_since(plan, healthy), marks=marks, phases=tuple(_phases(newest.values())),
+        services_healthy_seconds=_since(plan, healthy),
+        marks=marks,
+        phases=tuple(_phases(newest.values())),
         recovered_points=points,
         recovery_point_skew_seconds=(max(times) - min(times)).total_seconds() if len(times) > 1 else None,
         business_rpo=_business(facts.get(("in_flight", "drill"))),
         wal_segments_replayed=plan.database.replay_segments if plan.database else None,
-        orders_broken=tuple(_broken_orders(plan, at, newest.values())))
+        orders_broken=tuple(_broken_orders(plan, at, newest.values())),
+    )
 
 
 def _since(plan: DrillPlan, moment: str | None) -> float | None:
@@ -143,13 +148,20 @@ def _points(plan: DrillPlan, facts: Mapping[tuple[str, str], dict[str, Any]]) ->
 
     if Surface.DATABASE in plan.surfaces:
         recovered = facts.get(("database_recovery_point", "drill"), {})
-        yield point(Surface.DATABASE, recovered.get("newest_commit") or recovered.get("heartbeat_at"), "newest commit in the restored database")
-    for surface, roles in ((Surface.KUBERNETES_RESOURCES, [r for r in plan.covered_roles if r != plan.environment.observability.role]),
-                           (Surface.OBSERVABILITY, [plan.environment.observability.role])):
+        yield point(
+            Surface.DATABASE, recovered.get("newest_commit") or recovered.get("heartbeat_at"), "newest commit in the restored database"
+        )
+    for surface, roles in (
+        (Surface.KUBERNETES_RESOURCES, [r for r in plan.covered_roles if r != plan.environment.observability.role]),
+        (Surface.OBSERVABILITY, [plan.environment.observability.role]),
+    ):
         if surface in plan.surfaces:
             restored = [plan.backup(r).started_at for r in roles if ("restore_run", r) in facts]
-            yield point(surface, min(restored, key=utc) if restored and len(restored) == len(roles) else None,
-                        "start of the oldest Velero backup used")
+            yield point(
+                surface,
+                min(restored, key=utc) if restored and len(restored) == len(roles) else None,
+                "start of the oldest Velero backup used",
+            )
     if Surface.OBJECT_STORAGE in plan.surfaces:
         versions = [k for k in facts if k[0] == "object_versions"]
         yield point(Surface.OBJECT_STORAGE, plan.objects.at if versions else None, "object versions read as of this time")
@@ -183,6 +195,7 @@ def _business(in_flight: dict[str, Any] | None) -> BusinessRpo | None:
 
 def _broken_orders(plan: DrillPlan, at: Mapping[str, str], records: Iterable[Record]) -> Iterable[str]:
     """Impossible orders. A second is allowed between two clocks, since Kubernetes and Velero write whole seconds."""
+
     def before(first: str | None, second: str | None, text: str) -> Iterable[str]:
         if first and second and (utc(first) - utc(second)).total_seconds() > 1.0:
             yield f"{text}: {first} is after {second}"
@@ -222,8 +235,11 @@ def judge_rpo(facts: TimingFacts, plan: DrillPlan) -> CheckResult:
     targets = plan.environment.targets.rpo_seconds
     expected = ", ".join(f"{s.value} {targets[s.value]} s" for s in plan.surfaces)
     seen = ", ".join(f"{p.surface} {'unknown' if p.rpo_seconds is None else f'{p.rpo_seconds:.0f} s'}" for p in facts.recovered_points)
-    missed = [f"{p.surface}: {p.rpo_seconds:.0f} s, target {targets[p.surface]} s" for p in facts.recovered_points  # type: ignore[index]
-              if p.rpo_seconds is not None and p.rpo_seconds > targets[p.surface]]  # type: ignore[index]
+    missed = [
+        f"{p.surface}: {p.rpo_seconds:.0f} s, target {targets[p.surface]} s"
+        for p in facts.recovered_points  # type: ignore[index]
+        if p.rpo_seconds is not None and p.rpo_seconds > targets[p.surface]
+    ]  # type: ignore[index]
     if missed:
         return failed(expected, seen, missed)
     unknown = sorted({s.value for s in plan.surfaces} - {p.surface for p in facts.recovered_points if p.rpo_seconds is not None})
@@ -233,5 +249,6 @@ def judge_rpo(facts: TimingFacts, plan: DrillPlan) -> CheckResult:
 
 
 def judge_order(facts: TimingFacts, plan: DrillPlan) -> CheckResult:
-    return expect(not facts.orders_broken, "every moment in a possible order", f"{len(facts.orders_broken)} impossible",
-                  facts.orders_broken)
+    return expect(
+        not facts.orders_broken, "every moment in a possible order", f"{len(facts.orders_broken)} impossible", facts.orders_broken
+    )

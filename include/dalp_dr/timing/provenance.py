@@ -25,5 +25,8 @@ class ProvenanceFacts:
 
 def judge_targets_precede(facts: ProvenanceFacts, plan: DrillPlan) -> CheckResult:
     """A target written after the run is no target."""
-    return expect(facts.targets_approved_on <= plan.asked_at[:10], f"targets approved on or before {plan.asked_at[:10]}",
-                  f"version {facts.targets_version}, approved by {facts.targets_approved_by} on {facts.targets_approved_on}")
+    return expect(
+        facts.targets_approved_on <= plan.asked_at[:10],
+        f"targets approved on or before {plan.asked_at[:10]}",
+        f"version {facts.targets_version}, approved by {facts.targets_approved_by} on {facts.targets_approved_on}",
+    )

@@ -34,11 +34,7 @@ class BackupStoreHook(S3Access):
         """The Backup objects of all backups in the bucket, from their `velero-backup.json`; oldest first."""
         root = f"{self.prefix}backups/"
         names = sorted(
-            {
-                key.removeprefix(root).partition("/")[0]
-                for key in self.keys(self.bucket, root)
-                if key.endswith("/velero-backup.json")
-            }
+            {key.removeprefix(root).partition("/")[0] for key in self.keys(self.bucket, root) if key.endswith("/velero-backup.json")}
         )
         found = [self._json(f"{root}{name}/velero-backup.json") for name in names]
         return sorted(found, key=lambda backup: backup["metadata"].get("creationTimestamp") or "")
@@ -74,9 +70,7 @@ class BackupStoreHook(S3Access):
                     "The backup is damaged: choose another one and find out what damaged it.",
                 ) from None
         if not found:
-            raise Missing(
-                f"{s3_uri(self.bucket, key)} holds no object at all.", "The backup is empty: look at its selector."
-            )
+            raise Missing(f"{s3_uri(self.bucket, key)} holds no object at all.", "The backup is empty: look at its selector.")
         return found
 
     def restore_results(self, restore: str) -> dict[str, Any]:

@@ -75,13 +75,9 @@ class CnpgHook(BaseHook):
         timeout_seconds: float = 60,
     ) -> str:
         """Output of a program in the primary's `postgres` container, e.g. pg_amcheck."""
-        return self._sandbox.exec(
-            namespace, self.primary(namespace, cluster), "postgres", command, stdin, timeout_seconds
-        )
+        return self._sandbox.exec(namespace, self.primary(namespace, cluster), "postgres", command, stdin, timeout_seconds)
 
-    def psql(
-        self, namespace: str, cluster: str, database: str, sql: str, timeout_seconds: float = 60
-    ) -> list[dict[str, str]]:
+    def psql(self, namespace: str, cluster: str, database: str, sql: str, timeout_seconds: float = 60) -> list[dict[str, str]]:
         """Rows of one text; see `psql_many`."""
         return self.psql_many(namespace, cluster, database, {"rows": sql}, timeout_seconds)["rows"]
 
@@ -125,11 +121,7 @@ class CnpgHook(BaseHook):
     def history_files(self, namespace: str, cluster: str) -> dict[str, str]:
         """`{file name: text}` of the timeline history files in pg_wal; empty on timeline 1."""
         listed = self.run(namespace, cluster, ["ls", "-1", f"{PGDATA}/pg_wal"]).split()
-        return {
-            name: self.read_file(namespace, cluster, f"{PGDATA}/pg_wal/{name}")
-            for name in sorted(listed)
-            if name.endswith(".history")
-        }
+        return {name: self.read_file(namespace, cluster, f"{PGDATA}/pg_wal/{name}") for name in sorted(listed) if name.endswith(".history")}
 
     def read_file(self, namespace: str, cluster: str, path: str) -> str:
         return self.run(namespace, cluster, ["cat", "--", path])
@@ -148,10 +140,7 @@ def script(queries: Mapping[str, str], marker: str, timeout_seconds: float) -> s
     import sqlparse
 
     statements = [
-        (name, statement)
-        for name, text in queries.items()
-        for statement in sqlparse.parse(text)
-        if statement.token_first(skip_cm=True)
+        (name, statement) for name, text in queries.items() for statement in sqlparse.parse(text) if statement.token_first(skip_cm=True)
     ]
     creates = any(statement.get_type().startswith("CREATE") for _, statement in statements)
     parts = [
@@ -171,9 +160,7 @@ def answers(output: str, names: Sequence[str], marker: str) -> dict[str, list[di
         name, _, rows = block.partition("\n")
         found[name] = rows
     if [*found] != [*names, _END]:
-        raise CallError(
-            f"psql answered {', '.join(found) or 'nothing'} where {', '.join(names)} was asked.", "Read the pod's log."
-        )
+        raise CallError(f"psql answered {', '.join(found) or 'nothing'} where {', '.join(names)} was asked.", "Read the pod's log.")
     if silent := [name for name in names if not found[name].strip()]:
         raise CallError(
             f"The last statement of {silent[0]} is no query: it answered no rows and no columns.",
@@ -185,7 +172,4 @@ def answers(output: str, names: Sequence[str], marker: str) -> dict[str, list[di
 def _unwrapped(row: dict[str, str]) -> dict[str, str]:
     if [*row] != ["json_build_object"]:
         return row
-    return {
-        key: "" if value is None else str(value)
-        for key, value in json.loads(row["json_build_object"], parse_float=str).items()
-    }
+    return {key: "" if value is None else str(value) for key, value in json.loads(row["json_build_object"], parse_float=str).items()}

@@ -53,9 +53,7 @@ class ConfigurationHook(BaseHook):
         there is none.
         """
         if not _BRANCH.match(branch) or ".." in branch:
-            raise InputError(
-                f"{branch!r} is not the name of a branch.", "Correct configuration.branch in the environment file."
-            )
+            raise InputError(f"{branch!r} is not the name of a branch.", "Correct configuration.branch in the environment file.")
         self._fetch()
         ref = f"refs/heads/{branch}"
         if not self._git("for-each-ref", "--format=%(refname)", ref).strip():
@@ -80,9 +78,7 @@ class ConfigurationHook(BaseHook):
                 self._unpack(commit, _inside(path), kept)
         return kept / _inside(path)
 
-    def render(
-        self, commit: str, chart_path: str, values_path: str, release: str, namespace: str
-    ) -> list[dict[str, Any]]:
+    def render(self, commit: str, chart_path: str, values_path: str, release: str, namespace: str) -> list[dict[str, Any]]:
         """The manifests `helm template` makes of a chart and a values file of one commit, hooks included, tests left
         out.
         """
@@ -112,13 +108,9 @@ class ConfigurationHook(BaseHook):
         try:
             found = [item for item in yaml.safe_load_all(text.decode()) if item]
         except yaml.YAMLError as error:
-            raise CallError(
-                f"{chart_path} of {commit[:12]} renders something that is not YAML: {error}", "Repair the chart."
-            ) from None
+            raise CallError(f"{chart_path} of {commit[:12]} renders something that is not YAML: {error}", "Repair the chart.") from None
         if not found:
-            raise Missing(
-                f"{chart_path} of {commit[:12]} renders no manifest at all.", "Look at the chart and its values."
-            )
+            raise Missing(f"{chart_path} of {commit[:12]} renders no manifest at all.", "Look at the chart and its values.")
         return found
 
     @cached_property
@@ -160,9 +152,7 @@ class ConfigurationHook(BaseHook):
         self._git("cat-file", "-e", f"{commit}^{{commit}}")
 
     def _git(self, *words: str, timeout_seconds: float = LOCAL_TIMEOUT_SECONDS) -> str:
-        return self._git_program("--git-dir", str(self._repository), *words, timeout_seconds=timeout_seconds).decode(
-            errors="replace"
-        )
+        return self._git_program("--git-dir", str(self._repository), *words, timeout_seconds=timeout_seconds).decode(errors="replace")
 
     def _git_program(self, *words: str, timeout_seconds: float = LOCAL_TIMEOUT_SECONDS) -> bytes:
         return run(
@@ -219,13 +209,9 @@ def decode_release(secret: Mapping[str, Any]) -> dict[str, Any]:
         found = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(secret["data"]["release"]))))
     except (KeyError, TypeError, ValueError, OSError, EOFError, binascii.Error) as error:
         name = secret.get("metadata", {}).get("name")
-        raise CallError(
-            f"Secret {name} is not a Helm release: {type(error).__name__}.", "Look at the release with `helm list`."
-        ) from None
+        raise CallError(f"Secret {name} is not a Helm release: {type(error).__name__}.", "Look at the release with `helm list`.") from None
     if not isinstance(found, dict) or not {"name", "version", "chart", "manifest"} <= found.keys():
-        raise CallError(
-            "The Helm release has no name, revision, chart or manifest.", "Look at the release with `helm list`."
-        )
+        raise CallError("The Helm release has no name, revision, chart or manifest.", "Look at the release with `helm list`.")
     return found
 
 

@@ -44,7 +44,5 @@ class DalpHook(BaseHook):
     def _key(self) -> str:
         key = self.get_connection(self.conn_id).password
         if not key:
-            raise InputError(
-                f"Connection {self.conn_id} holds no API key.", "Put the key of a read-only user into its password."
-            )
+            raise InputError(f"Connection {self.conn_id} holds no API key.", "Put the key of a read-only user into its password.")
         return str(key)

@@ -158,11 +158,7 @@ def _status(error: Any) -> int | None:
     if isinstance(response, dict):
         found = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     else:
-        found = (
-            getattr(response, "status_code", None)
-            or getattr(error, "status", None)
-            or getattr(error, "status_code", None)
-        )
+        found = getattr(response, "status_code", None) or getattr(error, "status", None) or getattr(error, "status_code", None)
     return int(found) if found else None
 
 
@@ -204,11 +200,7 @@ class RetryPolicy:
                 return attempt()
             except CallError as error:
                 pause = self.pause_seconds(number, error)
-                if (
-                    not error.transient
-                    or number == self.attempts
-                    or self.clock() - started + pause > self.budget_seconds
-                ):
+                if not error.transient or number == self.attempts or self.clock() - started + pause > self.budget_seconds:
                     raise
             self.sleep(pause)
         raise AssertionError("a retry policy needs at least one attempt")

@@ -27,9 +27,7 @@ class EvidenceStoreHook(S3Access):
     default_conn_name = "dalp_evidence_store"
     hook_name = "DALP evidence store"
 
-    def __init__(
-        self, conn_id: str, bucket: str, lock: Lock = "NONE", retention_days: int = 0, mirror: Path | None = None
-    ) -> None:
+    def __init__(self, conn_id: str, bucket: str, lock: Lock = "NONE", retention_days: int = 0, mirror: Path | None = None) -> None:
         super().__init__(conn_id)
         self.bucket, self.lock, self.retention_days = bucket, lock, retention_days
         self.mirror = FolderStore(mirror or state_folder())
@@ -44,11 +42,7 @@ class EvidenceStoreHook(S3Access):
             self._put_new(key, data)
         except CallError as error:
             if error.status not in _ALREADY_THERE:
-                step = (
-                    error.next_step
-                    if self.lock == "NONE"
-                    else f"{error.next_step} Object lock asks for s3:PutObjectRetention too."
-                )
+                step = error.next_step if self.lock == "NONE" else f"{error.next_step} Object lock asks for s3:PutObjectRetention too."
                 raise EvidenceError(f"Evidence {key} could not be stored: {error}", step) from None
             if self.get(key) != data:
                 raise EvidenceError(
@@ -61,9 +55,7 @@ class EvidenceStoreHook(S3Access):
         try:
             return self.read(self.bucket, key)
         except Missing:
-            raise EvidenceError(
-                f"{s3_uri(self.bucket, key)} is not in the evidence store.", "Check that it was stored."
-            ) from None
+            raise EvidenceError(f"{s3_uri(self.bucket, key)} is not in the evidence store.", "Check that it was stored.") from None
         except CallError as error:
             raise EvidenceError(f"Evidence {key} could not be read: {error}", error.next_step) from None
 
@@ -83,9 +75,7 @@ class EvidenceStoreHook(S3Access):
             self.client.put_object(Bucket=self.bucket, Key=key, Body=data, IfNoneMatch="*", **self._retention())
 
     def _exists(self, key: str) -> bool:
-        found: builtins.list[Any] = self.client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1).get(
-            "Contents", []
-        )
+        found: builtins.list[Any] = self.client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1).get("Contents", [])
         return bool(found) and found[0]["Key"] == key
 
     def _retention(self) -> dict[str, Any]:

@@ -17,9 +17,7 @@ Request = tuple[str, Sequence[Any]]
 Envelope = dict[str, Any]
 BATCH_REQUESTS = 100
 TIMEOUT_SECONDS = 30.0
-RATE_LIMITED = frozenset(
-    {-32005, -32029, -32097, 429}
-)  # what nodes and gateways say inside a batch when asked too fast
+RATE_LIMITED = frozenset({-32005, -32029, -32097, 429})  # what nodes and gateways say inside a batch when asked too fast
 _TOO_LARGE = (400, 413)
 
 
@@ -85,8 +83,7 @@ class EvmHook(BaseHook):
 
     def _once(self, requests: Sequence[Request]) -> list[Envelope]:
         body = [
-            {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
-            for number, (method, params) in enumerate(requests)
+            {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)} for number, (method, params) in enumerate(requests)
         ]
         with translate("ask", self.name):
             answer = self._session.post(
@@ -101,9 +98,7 @@ class EvmHook(BaseHook):
         try:
             found = answer.json()
         except ValueError:
-            raise CallError(
-                f"{self.name} answered something that is not JSON.", "Look at what answers at this address."
-            ) from None
+            raise CallError(f"{self.name} answered something that is not JSON.", "Look at what answers at this address.") from None
         envelopes = aligned(found, len(requests))
         if any(_code(envelope) in RATE_LIMITED for envelope in envelopes):
             raise CallError(
@@ -139,10 +134,7 @@ def aligned(answer: Any, count: int) -> list[Envelope]:
     if not isinstance(answer, list):
         return [_error(f"a batch was answered with a {type(answer).__name__}") for _ in range(count)]
     by_id = {item.get("id"): item for item in answer if isinstance(item, dict)}
-    return [
-        _envelope(by_id[number]) if number in by_id else _error("the node left this answer out")
-        for number in range(count)
-    ]
+    return [_envelope(by_id[number]) if number in by_id else _error("the node left this answer out") for number in range(count)]
 
 
 def _envelope(item: dict[str, Any]) -> Envelope:

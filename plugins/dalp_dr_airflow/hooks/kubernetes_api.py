@@ -104,9 +104,7 @@ class KubernetesApi:
     ) -> dict[str, Any]:
         """Send, repeat what is transient, and return the decoded object. CallError on anything but 2xx."""
         answer = self.retries.call(
-            lambda: self._accepted(
-                method, path, query=query, body=body, content_type=content_type, timeout_seconds=timeout_seconds
-            )
+            lambda: self._accepted(method, path, query=query, body=body, content_type=content_type, timeout_seconds=timeout_seconds)
         )
         with translate("decode", path):
             found = json.loads(answer.body or b"{}")

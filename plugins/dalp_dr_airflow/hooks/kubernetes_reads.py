@@ -38,14 +38,10 @@ class KubernetesReads:
         found: builtins.list[dict[str, Any]] = []
         token: str | None = None
         while True:
-            page = self._api.call(
-                "GET", path, query={**query, "limit": PAGE_OBJECTS, **({"continue": token} if token else {})}
-            )
+            page = self._api.call("GET", path, query={**query, "limit": PAGE_OBJECTS, **({"continue": token} if token else {})})
             kind = str(page.get("kind", "")).removesuffix("List")
             if not isinstance(page.get("items"), builtins.list):
-                raise CallError(
-                    f"The answer to list {path} has no items: it is a {page.get('kind')}.", "Look at the path."
-                )
+                raise CallError(f"The answer to list {path} has no items: it is a {page.get('kind')}.", "Look at the path.")
             found += [{"apiVersion": page.get("apiVersion"), "kind": kind, **item} for item in page["items"]]
             token = page.get("metadata", {}).get("continue")
             if not token:
@@ -123,9 +119,7 @@ class KubernetesReads:
                 "name": node["metadata"]["name"],
                 "labels": node["metadata"].get("labels", {}),
                 "allocatable": node["status"]["allocatable"],
-                "ready": any(
-                    c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", [])
-                ),
+                "ready": any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", [])),
                 "unschedulable": bool(node["spec"].get("unschedulable")),
                 "taints": node["spec"].get("taints", []),
             }
@@ -145,7 +139,6 @@ def _requests(pod: Mapping[str, Any]) -> dict[str, Any]:
         "overhead": spec.get("overhead", {}),
         "requests": [c.get("resources", {}).get("requests", {}) for c in spec.get("containers", [])],
         "init_requests": [
-            {"restart_policy": c.get("restartPolicy"), **c.get("resources", {}).get("requests", {})}
-            for c in spec.get("initContainers", [])
+            {"restart_policy": c.get("restartPolicy"), **c.get("resources", {}).get("requests", {})} for c in spec.get("initContainers", [])
         ],
     }

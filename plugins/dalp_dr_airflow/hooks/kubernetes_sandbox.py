@@ -89,9 +89,7 @@ class SandboxKubernetesHook(KubernetesReads, BaseHook):
     def patch(self, path: str, body: Any, kind: PatchKind = "merge") -> dict[str, Any]:
         """Patch one object or its subresource, e.g. `.../deployments/dapi/scale`."""
         self.scope.permit("PATCH", place_of(path))
-        return self._api.call(
-            "PATCH", path, query={"fieldManager": FIELD_MANAGER}, body=body, content_type=_PATCH_TYPES[kind]
-        )
+        return self._api.call("PATCH", path, query={"fieldManager": FIELD_MANAGER}, body=body, content_type=_PATCH_TYPES[kind])
 
     def delete(self, path: str, uid: str, foreground: bool = False, grace_seconds: int | None = None) -> bool:
         """Delete exactly this object; False when it is gone already. RefusedError when the name is now another
@@ -133,16 +131,12 @@ class SandboxKubernetesHook(KubernetesReads, BaseHook):
     ) -> str:
         """Standard output of a command in a sandbox pod. CommandError with its stderr on another exit code than 0."""
         self._inside(namespace, f"exec into {pod}")
-        return run_in_container(
-            self._api, segment(namespace), segment(pod), segment(container), command, stdin, timeout_seconds
-        )
+        return run_in_container(self._api, segment(namespace), segment(pod), segment(container), command, stdin, timeout_seconds)
 
     def logs(self, namespace: str, pod: str, container: str, tail: int = 200, previous: bool = False) -> str:
         """The last lines a container wrote, as they are: redact them before they are stored."""
         path = f"/api/v1/namespaces/{segment(namespace)}/pods/{segment(pod)}/log"
-        return self._api.text(
-            path, query={"container": segment(container), "tailLines": tail, "previous": str(previous).lower()}
-        )
+        return self._api.text(path, query={"container": segment(container), "tailLines": tail, "previous": str(previous).lower()})
 
     def service_request(
         self,
@@ -171,9 +165,7 @@ class SandboxKubernetesHook(KubernetesReads, BaseHook):
                 "Compare it with the environment file.",
                 status=404,
             )
-        slices = self.list(
-            collection("discovery.k8s.io/v1", "endpointslices", namespace), f"kubernetes.io/service-name={service}"
-        )
+        slices = self.list(collection("discovery.k8s.io/v1", "endpointslices", namespace), f"kubernetes.io/service-name={service}")
         ready = ready_pods(slices, offered[0].get("name") or "")
         if not ready:
             return HttpAnswer(503, f"service {service} has no ready pod".encode(), 0.0)

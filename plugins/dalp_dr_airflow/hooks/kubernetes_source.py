@@ -11,9 +11,7 @@ from dalp_dr_airflow.hooks.errors import RetryPolicy
 from dalp_dr_airflow.hooks.kubernetes_api import HttpAnswer, KubernetesApi
 from dalp_dr_airflow.hooks.kubernetes_reads import KubernetesReads
 
-_REVIEWS = frozenset(
-    {"/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "/apis/authentication.k8s.io/v1/selfsubjectreviews"}
-)
+_REVIEWS = frozenset({"/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "/apis/authentication.k8s.io/v1/selfsubjectreviews"})
 
 
 class ReadOnlyApi(KubernetesApi):

@@ -40,9 +40,7 @@ class AsyncReads:
             query["continue"] = token
 
     async def log(self, namespace: str, pod: str, container: str, tail: int) -> str:
-        return await self._text(
-            f"/api/v1/namespaces/{namespace}/pods/{pod}/log", {"container": container, "tailLines": tail}
-        )
+        return await self._text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", {"container": container, "tailLines": tail})
 
     async def _text(self, path: str, query: dict[str, Any]) -> str:
         what = str(place_of(path))
@@ -70,9 +68,7 @@ async def async_reads(conn_id: str) -> AsyncIterator[AsyncReads]:
     hook = await asyncio.to_thread(_hook, conn_id)
     extra = await hook.get_conn_extras()
     if not any(extra.get(name) for name in ("in_cluster", "kube_config_path", "kube_config")):
-        raise InputError(
-            f"Connection {conn_id} names no cluster.", "Set in_cluster, kube_config_path or kube_config in its extra."
-        )
+        raise InputError(f"Connection {conn_id} names no cluster.", "Set in_cluster, kube_config_path or kube_config in its extra.")
     async with hook.get_conn() as client:
         yield AsyncReads(client)
 

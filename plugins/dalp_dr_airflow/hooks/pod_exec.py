@@ -56,9 +56,7 @@ def run_in_container(
     code = _exit_code(bytes(received[_ERROR]), where)
     if code != 0:
         said = redact(received[_STDERR].decode(errors="replace").strip())[-STDERR_SHOWN:]
-        raise CommandError(
-            f"{command[0]} in {where} ended with exit code {code}: {said or 'it wrote nothing to stderr'}", code, said
-        )
+        raise CommandError(f"{command[0]} in {where} ended with exit code {code}: {said or 'it wrote nothing to stderr'}", code, said)
     return received[_STDOUT].decode(errors="replace")
 
 
@@ -92,12 +90,8 @@ def _exchange(socket: Any, stdin: str | None, timeout_seconds: float, what: str)
 def _feed(socket: Any, data: bytes) -> None:
     for start in range(0, len(data), _STDIN_CHUNK_BYTES):
         socket.send_binary(bytes([_STDIN]) + data[start : start + _STDIN_CHUNK_BYTES])
-    spoken = {name.lower(): value for name, value in (socket.getheaders() or {}).items()}.get(
-        "sec-websocket-protocol", ""
-    )
-    if spoken.startswith(
-        "v5"
-    ):  # older servers cannot close one channel: commands must end on their own, as psql does on \\q
+    spoken = {name.lower(): value for name, value in (socket.getheaders() or {}).items()}.get("sec-websocket-protocol", "")
+    if spoken.startswith("v5"):  # older servers cannot close one channel: commands must end on their own, as psql does on \\q
         socket.send_binary(bytes([_CLOSE, _STDIN]))
 
 

@@ -49,9 +49,7 @@ def ask_pod(
             connection = http.client.HTTPConnection(pod, port, timeout=timeout_seconds)
             connection.sock = forward.socket(port)
             connection.sock.settimeout(timeout_seconds)
-            connection.request(
-                method, f"/{path.lstrip('/')}", headers={"Host": f"{pod}:{port}", "Connection": "close", **headers}
-            )
+            connection.request(method, f"/{path.lstrip('/')}", headers={"Host": f"{pod}:{port}", "Connection": "close", **headers})
             answer = connection.getresponse()
             body = answer.read(LONGEST_BODY_BYTES)
             return HttpAnswer(answer.status, body, time.monotonic() - started, dict(answer.getheaders()))

@@ -67,7 +67,5 @@ def run(
         ) from None
     if done.returncode:
         said = redact(done.stderr.decode(errors="replace").strip())[-1000:]
-        raise CallError(
-            f"Could not {what}: {said or f'exit code {done.returncode}'}", "Read the program's own message."
-        )
+        raise CallError(f"Could not {what}: {said or f'exit code {done.returncode}'}", "Read the program's own message.")
     return done.stdout

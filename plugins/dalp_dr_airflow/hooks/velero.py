@@ -14,9 +14,7 @@ from dalp_dr_airflow.hooks.kubernetes_paths import collection, segment
 from dalp_dr_airflow.hooks.kubernetes_sandbox import SandboxKubernetesHook
 from dalp_dr_airflow.hooks.kubernetes_source import SourceKubernetesHook
 
-FINISHED_TRANSFERS = frozenset(
-    {"Completed", "Failed", "Canceled"}
-)  # of a PodVolumeRestore; an absent phase is unfinished
+FINISHED_TRANSFERS = frozenset({"Completed", "Failed", "Canceled"})  # of a PodVolumeRestore; an absent phase is unfinished
 
 
 class VeleroHook(BaseHook):
@@ -26,9 +24,7 @@ class VeleroHook(BaseHook):
     them from the bucket, and schedules cannot be read at all.
     """
 
-    def __init__(
-        self, source: SourceKubernetesHook | None, sandbox: SandboxKubernetesHook, namespace: str = "velero"
-    ) -> None:
+    def __init__(self, source: SourceKubernetesHook | None, sandbox: SandboxKubernetesHook, namespace: str = "velero") -> None:
         super().__init__()
         self._source, self._sandbox, self.namespace = source, sandbox, segment(namespace)
 
@@ -46,9 +42,7 @@ class VeleroHook(BaseHook):
     def schedules(self) -> list[dict[str, Any]]:
         """Schedule objects of production. Missing when production is gone."""
         if self._source is None:
-            raise Missing(
-                "The schedules cannot be read: production's cluster is gone.", "This is expected in the annual test."
-            )
+            raise Missing("The schedules cannot be read: production's cluster is gone.", "This is expected in the annual test.")
         return self._source.list(self._path("schedules"))
 
     def backup_location(self, name: str) -> dict[str, Any]:
@@ -77,9 +71,7 @@ class VeleroHook(BaseHook):
         return self._sandbox.list(self._path("restores"))
 
     def pod_volume_restores(self, restore_name: str) -> list[dict[str, Any]]:
-        return self._sandbox.list(
-            self._path("podvolumerestores"), f"velero.io/restore-name={label_value(restore_name)}"
-        )
+        return self._sandbox.list(self._path("podvolumerestores"), f"velero.io/restore-name={label_value(restore_name)}")
 
     def cancel(self, restore_name: str) -> list[str]:
         """Cancel the unfinished PodVolumeRestores of a Restore, which ends it; their names."""

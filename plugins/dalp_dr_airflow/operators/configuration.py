@@ -39,9 +39,14 @@ class HelmConfigurationOperator(DrillOperator):
             return yaml.safe_load(drill.configuration.read(commit, path))
 
         facts = rebuild.facts_from(
-            plan, releases={r: release(drill, r) for r in roles}, values={r: read(settings.values[r]) for r in roles},
-            charts={r: read(f"{settings.charts[r]}/Chart.yaml") for r in roles}, rendered={r: rendered(drill, r) for r in roles},
-            live={r: live_objects(drill, r) for r in roles}, commit=commit)
+            plan,
+            releases={r: release(drill, r) for r in roles},
+            values={r: read(settings.values[r]) for r in roles},
+            charts={r: read(f"{settings.charts[r]}/Chart.yaml") for r in roles},
+            rendered={r: rendered(drill, r) for r in roles},
+            live={r: live_objects(drill, r) for r in roles},
+            commit=commit,
+        )
         return Gathered("configuration", facts)
 
 
@@ -55,5 +60,7 @@ def release(drill: Drill, role: str) -> dict[str, Any]:
             return decode_release(drill.source.get(f"/api/v1/namespaces/{source.name}/secrets/{name}"))
         except (Missing, Denied):
             continue
-    raise FactError(f"No release Secret of {source.release} can be read in {source.name}.",
-                    "Give the source reader `get` on it: `python -m dalp_dr environment rbac`.")
+    raise FactError(
+        f"No release Secret of {source.release} can be read in {source.name}.",
+        "Give the source reader `get` on it: `python -m dalp_dr environment rbac`.",
+    )

@@ -46,10 +46,16 @@ class CnpgRecoveryOperator(DrillOperator):
             SandboxOperator.make(drill, manifest)
         database = drill.plan.environment.database
         self.defer(
-            trigger=RecoveryTrigger(conn_id=drill.environment.connections.sandbox_kubernetes,
-                                    namespace=drill.plan.namespace(drill.plan.database_role), name=database.cluster,
-                                    timeout_seconds=self.wait_minutes * 60),
-            method_name="execute_complete", kwargs={"began_at": drill.began_at}, timeout=timedelta(minutes=self.wait_minutes + 5))
+            trigger=RecoveryTrigger(
+                conn_id=drill.environment.connections.sandbox_kubernetes,
+                namespace=drill.plan.namespace(drill.plan.database_role),
+                name=database.cluster,
+                timeout_seconds=self.wait_minutes * 60,
+            ),
+            method_name="execute_complete",
+            kwargs={"began_at": drill.began_at},
+            timeout=timedelta(minutes=self.wait_minutes + 5),
+        )
 
     def execute_complete(self, context: Context, event: dict[str, Any], began_at: str) -> Any:
         drill = Drill.open(context)
@@ -95,8 +101,9 @@ class RecoveryPointProofOperator(DrillOperator):
         rows = drill.sql("recovery", "settings")
         heartbeat, last_commit = (optional_rows(drill, name) for name in ("heartbeat", "last_commit"))
         cluster = drill.cnpg.cluster(drill.plan.namespace(drill.plan.database_role), drill.plan.environment.database.cluster)
-        found = facts.recovery_point(drill.plan, recovery=rows["recovery"], heartbeat=heartbeat, last_commit=last_commit,
-                                     settings=rows["settings"], cluster=cluster)
+        found = facts.recovery_point(
+            drill.plan, recovery=rows["recovery"], heartbeat=heartbeat, last_commit=last_commit, settings=rows["settings"], cluster=cluster
+        )
         return Gathered("database_recovery_point", found, captures={"recovery": ("sql: recovery.sql", rows["recovery"])})
 
 

@@ -43,8 +43,14 @@ class DecideOperator(BaseOperator):
         proposal = decide.propose(dossier, missing_captures=bundle.missing_captures(dossier, sealed.files))
         answer, envelope = signed_answer(sealed)
         final = decide.final(proposal, drill.plan, sealed.manifest_sha256, answer)
-        said = statement.decision(drill.drill_id, sealed.manifest_sha256, final.decision, now(), final.sign_off_problem,
-                                  sign_off_sha256=canonical.sha256(envelope) if envelope else None)
+        said = statement.decision(
+            drill.drill_id,
+            sealed.manifest_sha256,
+            final.decision,
+            now(),
+            final.sign_off_problem,
+            sign_off_sha256=canonical.sha256(envelope) if envelope else None,
+        )
         state_after_seal(drill, "decision", said, {"decision": final.decision.value, "verdict": proposal.verdict.value})
         summary = decide.summary(dossier, proposal, final.decision, sealed.manifest_sha256, final.sign_off_problem)
         self.finish(drill, summary, proposal)
@@ -59,20 +65,47 @@ class DecideOperator(BaseOperator):
         publish(drill, folder / "bundle")
         if proposal.outcome_kind is not decide.OutcomeKind.NORMAL:
             key = signing_key(drill.environment.connections.evidence_signing)
-            ledger.append(drill.evidence, proposal.outcome_kind.value, drill.drill_id, {
-                "bundle_sha256": summary["bundle_sha256"], "reason": in_words(summary)}, key, at=now())
+            ledger.append(
+                drill.evidence,
+                proposal.outcome_kind.value,
+                drill.drill_id,
+                {"bundle_sha256": summary["bundle_sha256"], "reason": in_words(summary)},
+                key,
+                at=now(),
+            )
         release_lease(drill)
 
     def refused_in_plan(self, drill: Drill, context: Context, why: str) -> None:
         """No plan, so no bundle: the run says FIX with the reason the plan task gave, and keeps nothing else."""
         reason = context["ti"].xcom_pull(task_ids="plan.freeze", key="refusal") or why
         run = context["dag_run"]
-        summary = {"drill_id": drill.drill_id, "dag_id": run.dag_id, "run_id": run.run_id, "decision": "FIX", "outcome": "refused",
-                   "verdict": Verdict.INCONCLUSIVE.value, "bundle_sha256": None, "started_at": run.run_after.isoformat(),
-                   "phases": [], "rto_seconds": None, "rtt_seconds": None, "rpo_seconds": None, "rpo_by_surface": None,
-                   "business_rpo": None, "reasons": [{
-                       "check": "plan", "surface": None, "verdict": "inconclusive", "expected": "a plan", "observed": reason,
-                       "next_step": "Do what the text says, then start a new drill.", "runbook": "drill.md#refused"}]}
+        summary = {
+            "drill_id": drill.drill_id,
+            "dag_id": run.dag_id,
+            "run_id": run.run_id,
+            "decision": "FIX",
+            "outcome": "refused",
+            "verdict": Verdict.INCONCLUSIVE.value,
+            "bundle_sha256": None,
+            "started_at": run.run_after.isoformat(),
+            "phases": [],
+            "rto_seconds": None,
+            "rtt_seconds": None,
+            "rpo_seconds": None,
+            "rpo_by_surface": None,
+            "business_rpo": None,
+            "reasons": [
+                {
+                    "check": "plan",
+                    "surface": None,
+                    "verdict": "inconclusive",
+                    "expected": "a plan",
+                    "observed": reason,
+                    "next_step": "Do what the text says, then start a new drill.",
+                    "runbook": "drill.md#refused",
+                }
+            ],
+        }
         write_summary(drill, summary)
         raise NotReadyError(f"FIX: {reason}")
 
@@ -97,6 +130,7 @@ def write_summary(drill: Drill, summary: dict[str, Any]) -> None:
 
 def in_words(summary: dict[str, Any]) -> str:
     """Decision and reasons on one line."""
-    reasons = "; ".join(f"{r['check']}{' (' + str(r['subject']) + ')' if r.get('subject') else ''}: {r['observed']}"
-                        for r in summary["reasons"])
+    reasons = "; ".join(
+        f"{r['check']}{' (' + str(r['subject']) + ')' if r.get('subject') else ''}: {r['observed']}" for r in summary["reasons"]
+    )
     return f"{summary['decision']}: {reasons or 'no reason recorded'}"[:1500]

@@ -36,4 +36,6 @@ def base_backup_bytes(drill: Drill, plan: DrillPlan) -> int:
 
 def volume_bytes(drill: Drill, plan: DrillPlan) -> int:
     """Bytes of all volumes in the chosen backups."""
-    return sum((entry.get("pvbInfo") or {}).get("size", 0) for b in plan.backups for entry in drill.backup_store.backup_volumeinfo(b.backup))
+    return sum(
+        (entry.get("pvbInfo") or {}).get("size", 0) for b in plan.backups for entry in drill.backup_store.backup_volumeinfo(b.backup)
+    )

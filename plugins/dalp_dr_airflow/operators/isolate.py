@@ -48,8 +48,10 @@ class SandboxOperator(DrillOperator):
                 wait_for_rights(drill, manifest["metadata"]["namespace"])
             return
         if (found["metadata"].get("labels") or {}).get(naming.LABEL_DRILL) != drill.drill_id:
-            raise RefusedError(f"{manifest['kind']} {manifest['metadata']['name']} exists and is not this drill's.",
-                               "Find out who made it; the drill changes nothing that is not its own.")
+            raise RefusedError(
+                f"{manifest['kind']} {manifest['metadata']['name']} exists and is not this drill's.",
+                "Find out who made it; the drill changes nothing that is not its own.",
+            )
 
 
 def wait_for_rights(drill: Drill, namespace: str) -> None:
@@ -57,8 +59,10 @@ def wait_for_rights(drill: Drill, namespace: str) -> None:
     deadline = time.monotonic() + RIGHTS_SECONDS
     while not drill.sandbox.can_i("create", "networking.k8s.io", "networkpolicies", namespace):
         if time.monotonic() > deadline:
-            raise FactError(f"The drill's identity has no rights in {namespace} after {RIGHTS_SECONDS} s.",
-                            "Compare the ClusterRole dalp-dr-sandbox with `python -m dalp_dr environment rbac`.")
+            raise FactError(
+                f"The drill's identity has no rights in {namespace} after {RIGHTS_SECONDS} s.",
+                "Compare the ClusterRole dalp-dr-sandbox with `python -m dalp_dr environment rbac`.",
+            )
         time.sleep(0.2)
 
 
@@ -76,8 +80,9 @@ class QuarantineProbeOperator(DrillOperator):
         plan = drill.plan
         names = [plan.namespace(r) for r in plan.roles]
         services = [s for n in plan.environment.source.namespaces for s in drill.source.list(f"/api/v1/namespaces/{n.name}/services")]
-        pods = drill.source.list(f"/api/v1/namespaces/{plan.environment.database.namespace}/pods",
-                                 f"cnpg.io/cluster={plan.environment.database.cluster}")
+        pods = drill.source.list(
+            f"/api/v1/namespaces/{plan.environment.database.namespace}/pods", f"cnpg.io/cluster={plan.environment.database.cluster}"
+        )
         targets = probe.targets(plan, services, pods)
         started = [self.start(drill, role, targets) for role in plan.roles]
         runs = [probe.parse(role, self.when, self.finish(drill, pod)) for role, pod in zip(plan.roles, started, strict=True)]
@@ -117,8 +122,9 @@ def remove(drill: Drill, manifest: dict[str, Any]) -> None:
 def pod_output(drill: Drill, manifest: dict[str, Any], seconds: float) -> str:
     """The log of a pod of ours once it has ended; the pod is removed. Raises FactError when it failed or did not end."""
     path, name, namespace = path_of(manifest), manifest["metadata"]["name"], manifest["metadata"]["namespace"]
-    ended = drill.sandbox.wait(path, lambda o: (o or {}).get("status", {}).get("phase") in {"Succeeded", "Failed"}, seconds,
-                               f"The end of pod {name}")
+    ended = drill.sandbox.wait(
+        path, lambda o: (o or {}).get("status", {}).get("phase") in {"Succeeded", "Failed"}, seconds, f"The end of pod {name}"
+    )
     text = drill.sandbox.logs(namespace, name, manifest["spec"]["containers"][0]["name"], tail=2000)
     remove(drill, manifest)
     if ended is None or ended["status"]["phase"] == "Failed":
@@ -131,5 +137,6 @@ def wait_for_gateway(drill: Drill) -> None:
     from dalp_dr.isolation import gateway
 
     deployment = next(m for m in gateway.manifests(drill.plan) if m["kind"] == "Deployment")
-    drill.sandbox.wait(path_of(deployment), lambda o: bool((o or {}).get("status", {}).get("availableReplicas")), 60,
-                       "The read-only gateway")
+    drill.sandbox.wait(
+        path_of(deployment), lambda o: bool((o or {}).get("status", {}).get("availableReplicas")), 60, "The read-only gateway"
+    )

@@ -50,9 +50,14 @@ class PlanOperator(DrillOperator):
             plan = self.freeze(drill, asked)
             drill.evidence.put(drill.key("plan.json"), records.encode_plan(plan))
         digest = canonical.sha256(records.encode_plan(plan))
-        ledger.append(drill.evidence, "opening", drill.drill_id,
-                      {"plan_sha256": digest, "environment": drill.environment.name, "started_by": asked.started_by}, key,
-                      at=plan.asked_at)
+        ledger.append(
+            drill.evidence,
+            "opening",
+            drill.drill_id,
+            {"plan_sha256": digest, "environment": drill.environment.name, "started_by": asked.started_by},
+            key,
+            at=plan.asked_at,
+        )
         yield Gathered("provenance", provenance.facts(plan, asked.reason, digest))
 
     def only_describe(self, drill: Drill, context: Context, asked: planning.Request) -> None:
@@ -89,8 +94,13 @@ class PlanOperator(DrillOperator):
         found, last = read_archive(drill, asked.asked)
         chosen = point.choose(asked.policy, asked.value, found, last, asked.seed)
         incident = asked.asked if asked.policy == "latest" else point.simulated_incident(found, chosen, drill.catalog.read)
-        self.log.info("Recovery point: %s (LSN %s), base backup %s, %d segments to replay.", chosen.target_time,
-                      chosen.target_lsn or "by time", chosen.backup_id, chosen.replay_segments)
+        self.log.info(
+            "Recovery point: %s (LSN %s), base backup %s, %d segments to replay.",
+            chosen.target_time,
+            chosen.target_lsn or "by time",
+            chosen.backup_id,
+            chosen.replay_segments,
+        )
         return chosen, incident
 
 
@@ -99,6 +109,9 @@ def addresses(drill: Drill) -> dict[str, Route]:
     connections = drill.environment.connections
     behind = drill.sandbox.get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes")
     api = Route(address=behind["endpoints"][0]["addresses"][0], port=behind["ports"][0]["port"])
-    return {"kubernetes_api": api, "backup_store": planning.route(endpoint(connections.backup_store), "backup_store"),
-            "object_storage": planning.route(endpoint(connections.sandbox_object_read), "object_storage"),
-            "rpc": planning.route(endpoint(connections.rpc_primary), "rpc")}
+    return {
+        "kubernetes_api": api,
+        "backup_store": planning.route(endpoint(connections.backup_store), "backup_store"),
+        "object_storage": planning.route(endpoint(connections.sandbox_object_read), "object_storage"),
+        "rpc": planning.route(endpoint(connections.rpc_primary), "rpc"),
+    }

@@ -102,15 +102,23 @@ class BackupCheckOperator(DrillOperator):
             info = drill.backup_store.backup_volumeinfo(point.backup)
         claims = volumes.claims(resources.get("v1/PersistentVolumeClaim", ()), source.name)
         facts = backups.BackupFacts(
-            role=role, namespace=source.name, schedule=source.schedule, found=point, phase=status.get("phase"),
-            errors=status.get("errors", 0), warnings=status.get("warnings", 0),
-            items=(status.get("progress") or {}).get("itemsBackedUp", 0), items_listed=sum(map(len, resources.values())),
-            newer_failed=backups.newer_failed(listed, source, point), location_phase=(location.get("status") or {}).get("phase", ""),
+            role=role,
+            namespace=source.name,
+            schedule=source.schedule,
+            found=point,
+            phase=status.get("phase"),
+            errors=status.get("errors", 0),
+            warnings=status.get("warnings", 0),
+            items=(status.get("progress") or {}).get("itemsBackedUp", 0),
+            items_listed=sum(map(len, resources.values())),
+            newer_failed=backups.newer_failed(listed, source, point),
+            location_phase=(location.get("status") or {}).get("phase", ""),
             location_mode=location["spec"].get("accessMode") or "ReadWrite",
             schedule_phase=None if schedule is None else (schedule.get("status") or {}).get("phase", ""),
             schedule_paused=bool((schedule or {}).get("spec", {}).get("paused")),
             volumes=backups.volumes(_needing_data(drill, source.name, claims), info),
-            server_version=drill.velero.server_version())
+            server_version=drill.velero.server_version(),
+        )
         asked = f"kubernetes: backups.velero.io {drill.environment.source.velero_namespace}/{point.backup if point else source.schedule}"
         return Gathered("backup", facts, role, captures={"backup": (asked, {"status": status, "volumes": info})})
 
@@ -154,8 +162,10 @@ class BucketProtectionOperator(DrillOperator):
     surface = Surface.OBJECT_STORAGE
 
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
-        return [attempt("bucket_protection", lambda n=b.name: self.one(drill, n), b.name)  # type: ignore[misc]
-                for b in drill.plan.environment.object_storage]
+        return [
+            attempt("bucket_protection", lambda n=b.name: self.one(drill, n), b.name)  # type: ignore[misc]
+            for b in drill.plan.environment.object_storage
+        ]
 
     @staticmethod
     def one(drill: Drill, bucket: str) -> Gathered:
@@ -183,6 +193,8 @@ class PreflightGateOperator(DrillOperator):
 def refusals(plan: DrillPlan, drill: Drill) -> list[str]:
     """Why the drill may not start: every refusing check of preflight that did not pass, with what was observed."""
     outcomes = Dossier(plan, tuple(drill.records())).outcomes()
-    return [f"{o.check.id} ({o.subject}): {o.result.observed}" for o in outcomes
-            if o.check.refuses and o.check.stage is Stage.PREFLIGHT and o.result.verdict is not Verdict.PASS]
-
+    return [
+        f"{o.check.id} ({o.subject}): {o.result.observed}"
+        for o in outcomes
+        if o.check.refuses and o.check.stage is Stage.PREFLIGHT and o.result.verdict is not Verdict.PASS
+    ]

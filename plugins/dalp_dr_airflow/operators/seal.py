@@ -63,8 +63,14 @@ def state_after_seal(drill: Drill, kind: str, statement: dict[str, Any], payload
     envelope = dsse.sign(statement, key)
     added = newest_bundle(drill).with_after(kind, envelope)
     keep(drill, added)
-    ledger.append(drill.evidence, kind, drill.drill_id,
-                  {"bundle_sha256": added.manifest_sha256, "envelope_sha256": canonical.sha256(envelope), **payload}, key, at=now())
+    ledger.append(
+        drill.evidence,
+        kind,
+        drill.drill_id,
+        {"bundle_sha256": added.manifest_sha256, "envelope_sha256": canonical.sha256(envelope), **payload},
+        key,
+        at=now(),
+    )
     ledger.copy(drill.evidence, FolderStore(home()))
     return added
 
@@ -78,19 +84,37 @@ class SealEvidenceOperator(BaseOperator):
         key = signing_key(drill.environment.connections.evidence_signing)
         numbers = bundles(drill)
         previous = newest_bundle(drill).manifest_sha256 if numbers else None
-        made = bundle.build(drill.plan, drill.records(), captures(drill), encode(drill.facts("provenance")), previous,
-                            (numbers[-1] if numbers else 0) + 1)
+        made = bundle.build(
+            drill.plan, drill.records(), captures(drill), encode(drill.facts("provenance")), previous, (numbers[-1] if numbers else 0) + 1
+        )
         sealed = seal.seal(made, key, now())
         folder = keep(drill, sealed)
         proposal = decide.propose(sealed.dossier(), missing_captures=bundle.missing_captures(sealed.dossier(), sealed.files))
-        ledger.append(drill.evidence, "seal", drill.drill_id, {
-            "bundle_sha256": sealed.manifest_sha256, "attempt": (numbers[-1] if numbers else 0) + 1, "previous": previous,
-            "verdict": proposal.verdict.value, "decision": proposal.decision.value}, key, at=now())
+        ledger.append(
+            drill.evidence,
+            "seal",
+            drill.drill_id,
+            {
+                "bundle_sha256": sealed.manifest_sha256,
+                "attempt": (numbers[-1] if numbers else 0) + 1,
+                "previous": previous,
+                "verdict": proposal.verdict.value,
+                "decision": proposal.decision.value,
+            },
+            key,
+            at=now(),
+        )
         ledger.copy(drill.evidence, FolderStore(home()))
         publish(drill, folder)
         self.log.info("Bundle %s: %s, proposed %s", sealed.manifest_sha256, proposal.verdict.value, proposal.decision.value)
-        return {"uri": str(folder), "bundle_sha256": sealed.manifest_sha256, "verdict": proposal.verdict.value,
-                "proposed": proposal.decision.value, "outcome": proposal.outcome_kind.value, "reasons": len(proposal.reasons)}
+        return {
+            "uri": str(folder),
+            "bundle_sha256": sealed.manifest_sha256,
+            "verdict": proposal.verdict.value,
+            "proposed": proposal.decision.value,
+            "outcome": proposal.outcome_kind.value,
+            "reasons": len(proposal.reasons),
+        }
 
 
 def captures(drill: Drill) -> dict[str, bytes]:

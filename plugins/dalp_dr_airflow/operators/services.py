@@ -40,8 +40,14 @@ def workload_path(drill: Drill, service: Service) -> str:
     return path_of({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "namespace": drill.plan.namespace(service.role)}})
 
 
-MUST_PASS_BEFORE_START = ("canaries_refused", "default_deny_in_force", "sandbox_owned", "secrets_sealed", "database_objects_left_out",
-                          "no_archiver_in_sandbox")
+MUST_PASS_BEFORE_START = (
+    "canaries_refused",
+    "default_deny_in_force",
+    "sandbox_owned",
+    "secrets_sealed",
+    "database_objects_left_out",
+    "no_archiver_in_sandbox",
+)
 
 
 def startable(plan: DrillPlan) -> tuple[str, ...]:
@@ -55,8 +61,11 @@ def check_ground(drill: Drill) -> None:
     Other findings do not hold it back: what can still be learnt is learnt. Raises DrillRefusedError.
     """
     outcomes = Dossier(drill.plan, tuple(drill.records())).outcomes()
-    unsafe = [f"{o.check.id} ({o.subject}): {o.result.observed}" for o in outcomes
-              if o.check.id in MUST_PASS_BEFORE_START and o.result.verdict is not Verdict.PASS and o.subject != "after"]
+    unsafe = [
+        f"{o.check.id} ({o.subject}): {o.result.observed}"
+        for o in outcomes
+        if o.check.id in MUST_PASS_BEFORE_START and o.result.verdict is not Verdict.PASS and o.subject != "after"
+    ]
     if unsafe:
         raise DrillRefusedError("Nothing is started: " + "; ".join(unsafe))
     if Surface.DATABASE in drill.plan.surfaces and drill.facts("database_recovery").healthy_at is None:
@@ -93,13 +102,15 @@ class ServiceStartOperator(DrillOperator):
 
     def await_ready(self, drill: Drill, service: Service) -> None:
         """A group that does not become ready in time is a finding of the health check, not a reason to hide the others."""
+
         def ready(found: dict[str, Any] | None) -> bool:
             wanted = (found or {}).get("spec", {}).get("replicas") or 0
             return found is not None and ((found.get("status") or {}).get("readyReplicas") or 0) >= wanted
 
         try:
-            drill.sandbox.wait(workload_path(drill, service), ready, GROUP_SECONDS if service.order == 1 else 60,
-                               f"Readiness of {service.name}")
+            drill.sandbox.wait(
+                workload_path(drill, service), ready, GROUP_SECONDS if service.order == 1 else 60, f"Readiness of {service.name}"
+            )
         except CallError as error:
             self.log.error("%s", error.diagnostics())
 
@@ -193,8 +204,14 @@ class UserJourneyOperator(DrillOperator):
         api = next(s for s in plan.environment.services if s.serves == "api")
         hook = DalpHook(drill.environment.connections.api, drill.sandbox, plan.namespace(api.role), api.service, api.port)
         reconciled = journey.Reconciled(
-            token=sample.token, total_supply=sample.total_supply, holder=sample.holder, balance=sample.balance,
-            document_id=str(document["id"]), document_sha256=str(document["sha256"]), document_size_bytes=int(document["size_bytes"]))
+            token=sample.token,
+            total_supply=sample.total_supply,
+            holder=sample.holder,
+            balance=sample.balance,
+            document_id=str(document["id"]),
+            document_sha256=str(document["sha256"]),
+            document_size_bytes=int(document["size_bytes"]),
+        )
         answers = {r.name: ask(hook, r.path) for r in journey.requests(sample.token, sample.holder, reconciled.document_id)}
         return Gathered("user_journey", journey.facts_from(plan, answers, reconciled))
 
@@ -205,8 +222,12 @@ def ask(hook: Any, path: str) -> dict[str, Any]:
         answer = hook.request(path)
     except CallError as error:
         return {"status": None, "error": str(error)}
-    seen = {"status": answer.status, "seconds": answer.seconds, "body_sha256": hashlib.sha256(answer.body).hexdigest(),
-            "size_bytes": len(answer.body)}
+    seen = {
+        "status": answer.status,
+        "seconds": answer.seconds,
+        "body_sha256": hashlib.sha256(answer.body).hexdigest(),
+        "size_bytes": len(answer.body),
+    }
     try:
         return seen | {"json": json.loads(answer.body)}
     except ValueError:

@@ -31,8 +31,10 @@ class SignOffOperator(HITLOperator):
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs["params"] = {"bundle_sha256": Param("", type="string", title="Digest of the bundle you approve"),
-                            "comment": Param("", type=["null", "string"], title="Comment, or why you reject it")}
+        kwargs["params"] = {
+            "bundle_sha256": Param("", type="string", title="Digest of the bundle you approve"),
+            "comment": Param("", type=["null", "string"], title="Comment, or why you reject it"),
+        }
         super().__init__(subject=SUBJECT, body=BODY, options=[APPROVE, REJECT], **kwargs)
 
     def execute(self, context: Context) -> Any:
@@ -46,8 +48,16 @@ class SignOffOperator(HITLOperator):
         drill, person = Drill.open(context), event.get("responded_by_user") or {}
         form, chosen = event.get("params_input") or {}, event["chosen_options"]
         answer = decide.SignOff(
-            drill_id=drill.drill_id, bundle_sha256=str(form.get("bundle_sha256") or ""), signer=str(person.get("id") or ""),
-            approved=chosen == [APPROVE], reason=str(form.get("comment") or ""), signed_at=event["responded_at"].isoformat(),
-            method="airflow_account", role="owner", answered=bool(person), played_by_lab=str(form.get("comment") or "").startswith(PLAYED))
+            drill_id=drill.drill_id,
+            bundle_sha256=str(form.get("bundle_sha256") or ""),
+            signer=str(person.get("id") or ""),
+            approved=chosen == [APPROVE],
+            reason=str(form.get("comment") or ""),
+            signed_at=event["responded_at"].isoformat(),
+            method="airflow_account",
+            role="owner",
+            answered=bool(person),
+            played_by_lab=str(form.get("comment") or "").startswith(PLAYED),
+        )
         state_after_seal(drill, "sign_off", statement.sign_off(answer), {"signer": answer.signer, "approved": answer.approved})
         return payload

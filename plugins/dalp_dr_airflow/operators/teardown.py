@@ -31,13 +31,21 @@ class SandboxTeardownOperator(BaseOperator):
         wanted = proposal.verdict.value == "pass" and not drill.plan.keep_sandbox
         until = sandbox.expires_at(drill.plan)
         if not wanted:
-            state_after_seal(drill, "teardown", statement.teardown(
-                drill.drill_id, newest_bundle(drill).manifest_sha256, now(), (), self.remaining(drill), until), {"kept_until": until})
+            state_after_seal(
+                drill,
+                "teardown",
+                statement.teardown(drill.drill_id, newest_bundle(drill).manifest_sha256, now(), (), self.remaining(drill), until),
+                {"kept_until": until},
+            )
             raise SandboxKeptError(f"The sandbox is kept for on-call until {until}: {', '.join(self.remaining(drill))}.")
         removed = self.remove(drill)
         remaining = self.remaining(drill)
-        state_after_seal(drill, "teardown", statement.teardown(
-            drill.drill_id, newest_bundle(drill).manifest_sha256, now(), removed, remaining, None), {"remaining": list(remaining)})
+        state_after_seal(
+            drill,
+            "teardown",
+            statement.teardown(drill.drill_id, newest_bundle(drill).manifest_sha256, now(), removed, remaining, None),
+            {"remaining": list(remaining)},
+        )
         if remaining:
             raise SandboxKeptError(f"Still there after {GONE_SECONDS} s: {', '.join(remaining)}. See runbook drill.md#teardown.")
         return {"removed": len(removed)}

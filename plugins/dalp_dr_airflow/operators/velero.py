@@ -26,9 +26,12 @@ ATTEMPTS = 5  # a Restore is never run again: each try has a name of its own
 VOLUME_SECONDS = 300
 LISTED = {  # collection template of every kind the inventory looks at in a sandbox namespace
     "v1": ("configmaps", "secrets", "services", "serviceaccounts", "persistentvolumeclaims", "pods"),
-    "apps/v1": ("deployments", "statefulsets", "daemonsets", "replicasets"), "batch/v1": ("cronjobs", "jobs"),
-    "networking.k8s.io/v1": ("ingresses", "networkpolicies"), "policy/v1": ("poddisruptionbudgets",),
-    "rbac.authorization.k8s.io/v1": ("roles", "rolebindings")}
+    "apps/v1": ("deployments", "statefulsets", "daemonsets", "replicasets"),
+    "batch/v1": ("cronjobs", "jobs"),
+    "networking.k8s.io/v1": ("ingresses", "networkpolicies"),
+    "policy/v1": ("poddisruptionbudgets",),
+    "rbac.authorization.k8s.io/v1": ("roles", "rolebindings"),
+}
 
 
 class VeleroRestoreOperator(DrillOperator):
@@ -52,9 +55,16 @@ class VeleroRestoreOperator(DrillOperator):
         if not reusable:
             name = self.create(drill, 1 if name is None else int(name.rsplit("-", 1)[-1]) + 1)
         self.defer(
-            trigger=RestoreTrigger(conn_id=drill.environment.connections.sandbox_kubernetes, namespace=drill.velero.namespace,
-                                   name=str(name), timeout_seconds=self.wait_minutes * 60),
-            method_name="execute_complete", kwargs={"began_at": drill.began_at}, timeout=timedelta(minutes=self.wait_minutes + 5))
+            trigger=RestoreTrigger(
+                conn_id=drill.environment.connections.sandbox_kubernetes,
+                namespace=drill.velero.namespace,
+                name=str(name),
+                timeout_seconds=self.wait_minutes * 60,
+            ),
+            method_name="execute_complete",
+            kwargs={"began_at": drill.began_at},
+            timeout=timedelta(minutes=self.wait_minutes + 5),
+        )
 
     def execute_complete(self, context: Context, event: dict[str, Any], began_at: str) -> Any:
         drill = Drill.open(context)
@@ -77,8 +87,10 @@ class VeleroRestoreOperator(DrillOperator):
         """Policy, modifiers, Restore. Raises FactError when the namespace has no usable backup or too many tries."""
         point = next((b for b in drill.plan.backups if b.role == self.role), None)
         if point is None or number > ATTEMPTS:
-            raise FactError(f"No usable backup of {self.role}." if point is None else f"{ATTEMPTS} restores of {self.role} failed.",
-                            "Read the earlier Restores' results; repair the cause; start a new drill.")
+            raise FactError(
+                f"No usable backup of {self.role}." if point is None else f"{ATTEMPTS} restores of {self.role} failed.",
+                "Read the earlier Restores' results; repair the cause; start a new drill.",
+            )
         self.check_idle(drill)
         contents = drill.backup_store.backup_contents(point.backup)
         *settings, manifest = restore.manifests(drill.plan, point, contents, number)
@@ -91,9 +103,12 @@ class VeleroRestoreOperator(DrillOperator):
     @staticmethod
     def check_idle(drill: Drill) -> None:
         """A Velero that is busy with a real restore is left alone: somebody may be recovering production."""
-        busy = [r["metadata"]["name"] for r in drill.velero.restores()
-                if (r.get("status") or {}).get("phase") == "InProgress"
-                and (r["metadata"].get("labels") or {}).get(naming.LABEL_OWNED) != naming.OWNER]
+        busy = [
+            r["metadata"]["name"]
+            for r in drill.velero.restores()
+            if (r.get("status") or {}).get("phase") == "InProgress"
+            and (r["metadata"].get("labels") or {}).get(naming.LABEL_OWNED) != naming.OWNER
+        ]
         if busy:
             raise FactError(f"Velero is restoring {busy[0]}, which is not a drill's.", "A real incident goes first. Clear this task later.")
 
@@ -151,8 +166,10 @@ class NamespaceInventoryOperator(DrillOperator):
     surface = Surface.KUBERNETES_RESOURCES
 
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
-        return [attempt("namespace_inventory", lambda r=role: self.one(drill, r), role)  # type: ignore[misc]
-                for role in drill.plan.covered_roles]
+        return [
+            attempt("namespace_inventory", lambda r=role: self.one(drill, r), role)  # type: ignore[misc]
+            for role in drill.plan.covered_roles
+        ]
 
     @staticmethod
     def one(drill: Drill, role: str) -> Gathered:
@@ -167,8 +184,9 @@ def rendered(drill: Drill, role: str) -> list[dict[str, Any]]:
     if plan.configuration is None:
         raise FactError("The plan names no configuration commit.", "Read why in the plan task's log.")
     source, configuration = plan.environment.source.namespace(role), plan.environment.configuration
-    return drill.configuration.render(plan.configuration.commit, configuration.charts[role], configuration.values[role],
-                                      source.release, source.name)
+    return drill.configuration.render(
+        plan.configuration.commit, configuration.charts[role], configuration.values[role], source.release, source.name
+    )
 
 
 class VolumeContentOperator(DrillOperator):
@@ -183,8 +201,11 @@ class VolumeContentOperator(DrillOperator):
         plan, source = drill.plan, drill.plan.environment.source.namespace(role)
         backup = plan.backup(role).backup
         listed = volumes.claims(drill.backup_store.backup_resource_list(backup).get("v1/PersistentVolumeClaim", ()), source.name)
-        sizes = {i["pvcName"]: (i.get("pvbInfo") or {}).get("size", 0) for i in drill.backup_store.backup_volumeinfo(backup)
-                 if i.get("pvcName") and not i.get("skipped")}
+        sizes = {
+            i["pvcName"]: (i.get("pvbInfo") or {}).get("size", 0)
+            for i in drill.backup_store.backup_volumeinfo(backup)
+            if i.get("pvcName") and not i.get("skipped")
+        }
         live = [c["metadata"]["name"] for c in drill.sandbox.list(f"/api/v1/namespaces/{plan.namespace(role)}/persistentvolumeclaims")]
         own = f"{plan.environment.database.cluster}-" if role == plan.database_role else None
         mine = [c for c in live if own is None or not c.startswith(own)]
