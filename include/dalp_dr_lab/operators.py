@@ -17,7 +17,7 @@ import yaml
 from dalp_dr_lab.cluster import build
 from dalp_dr_lab.cluster.settings import Cluster
 from dalp_dr_lab.errors import LabError
-from dalp_dr_lab.lab import BACKUP_PREFIX, BUCKETS, REGION, Lab
+from dalp_dr_lab.lab import BACKUP_PREFIX, BUCKETS, NAMESPACES, REGION, Lab
 
 VELERO_IMAGE = "docker.io/local/velero:v1.18.3"
 CNPG_IMAGE = "docker.io/local/cnpg:1.30.0"
@@ -130,7 +130,8 @@ def _adapt_velero(part: Document) -> None:
         spec.pop("initContainers", None)  # the plugin is inside the image, under /plugins
         container["volumeMounts"] = [mount for mount in container["volumeMounts"] if mount["name"] != "plugins"]
         spec["volumes"] = [volume for volume in spec["volumes"] if volume["name"] != "plugins"]
-        container["args"] += ["--log-level=info", "--fs-backup-timeout=6m"]
+        # side by side: with the default of one, a queued backup may be looked at again only after a minute
+        container["args"] += ["--log-level=info", "--fs-backup-timeout=6m", f"--concurrent-backups={len(NAMESPACES)}"]
     else:
         container["args"] += ["--node-agent-configmap=node-agent-config"]
     container.setdefault("env", []).append({"name": "HOME", "value": "/scratch"})
