@@ -3,6 +3,7 @@ PYTHON ?= python3
 DRILL ?= quarterly
 FAULT ?=
 SIGN_OFF ?= auto
+SURFACES ?=
 
 BOOTSTRAP := $(PYTHON) include/dalp_dr_lab/bootstrap.py
 PY = $(shell $(BOOTSTRAP) venv)/bin/python
@@ -10,7 +11,8 @@ PY = $(shell $(BOOTSTRAP) venv)/bin/python
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E env "PATH=$$PATH" "HOME=$$HOME" "PYTHONPATH=$(CURDIR)/include:$(CURDIR)/plugins")
 LAB = $(ROOT) $(PY) -m dalp_dr_lab
 export PYTHONPATH := $(CURDIR)/include:$(CURDIR)/plugins
-FAST_TESTS = tests/unit tests/recorded tests/architecture
+TESTS = tests --ignore=tests/benchmarks
+FAST = -m "not lab and not drill"
 
 .PHONY: help setup drill test test-fast faults bench lint lock lab-up lab-down down
 
@@ -22,14 +24,14 @@ setup: ## make this machine ready: packages, programs, images (about 15 minutes 
 
 drill: ## run a whole drill on the lab, from set-up to the decision
 	@start=$$(date +%s); $(BOOTSTRAP) setup && \
-	$(LAB) drill --drill "$(DRILL)" --fault "$(FAULT)" --sign-off "$(SIGN_OFF)" --started-at $$start
+	$(LAB) drill --drill "$(DRILL)" --fault "$(FAULT)" --sign-off "$(SIGN_OFF)" --surfaces "$(SURFACES)" --started-at $$start
 
-test: setup ## run every test, whole drills on the lab included
-	$(ROOT) $(PY) -m pytest tests --ignore=tests/benchmarks
+test: setup lint ## run lint and every test, whole drills on the lab included
+	$(ROOT) $(PY) -m pytest $(TESTS)
 
 test-fast: ## run the tests that need no root and no cluster
 	@$(BOOTSTRAP) setup --fast
-	$(PY) -m pytest $(FAST_TESTS)
+	$(PY) -m pytest $(TESTS) $(FAST)
 
 faults: setup ## run the whole fault matrix
 	$(LAB) matrix
