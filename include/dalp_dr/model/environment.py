@@ -30,7 +30,8 @@ class SourceNamespace(Document):
     backup_max_age_hours: Annotated[float, Field(gt=0)]
     release: str  # Helm release
     seal_secrets: dict[str, dict[str, str]] = {}  # every value replaced by a dummy, or by the one named here for its key
-    object_read_secrets: tuple[str, ...] = ()  # sealed too, then given the read-only object storage key before start
+    # Sealed too; before start the named keys get the read-only object storage key: {secret: {key: access_key | secret_key}}.
+    object_read_secrets: dict[str, dict[str, Literal["access_key", "secret_key"]]] = {}
     leave_out: tuple[str, ...] = ()  # names that must not be restored (the database's own objects, its write key)
     configuration: dict[str, dict[str, str]] = {}  # ConfigMap name -> keys rewritten for the sandbox
     optional_differences: tuple[str, ...] = ()  # "Kind/name" that may differ from the backup

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 XCOM_EVIDENCE = "evidence"
+log = logging.getLogger(__name__)
 
 
 class DrillOperator(BaseOperator):
@@ -84,3 +86,6 @@ def attempt(kind: str, gatherer: Callable[[], Gathered], subject: str = "drill")
         return gatherer()
     except DrillError as error:
         return Gathered(kind, None, subject, error.diagnostics())
+    except Exception as error:  # a crash is a fact that is missing: recorded, so that no earlier record stands in its place
+        log.exception("gathering %s of %s crashed", kind, subject)
+        return Gathered(kind, None, subject, f"the check crashed: {type(error).__name__}: {error}")

@@ -117,15 +117,16 @@ class ServiceStartOperator(DrillOperator):
 
 def give_read_key(drill: Drill) -> None:
     """Secrets that held production's object storage key get the drill's read-only one; an annotation says so."""
-    key, secret = access_key(drill.environment.connections.sandbox_object_read)
+    access, secret = access_key(drill.environment.connections.sandbox_object_read)
+    given = {"access_key": access, "secret_key": secret}
     for source in drill.environment.source.namespaces:
         if source.role not in drill.plan.covered_roles:
             continue
-        for name in source.object_read_secrets:
+        for name, keys in source.object_read_secrets.items():
             path = f"/api/v1/namespaces/{drill.plan.namespace(source.role)}/secrets/{name}"
-            held = drill.sandbox.get(path).get("data") or {}
-            values = {k: secret if "SECRET" in k.upper() else key for k in held}
-            drill.sandbox.patch(path, {"metadata": {"annotations": {naming.LABEL_DRILL: drill.drill_id}}, "stringData": values})
+            values = {key: given[which] for key, which in keys.items()}
+            annotations = {naming.LABEL_DRILL: drill.drill_id}
+            drill.sandbox.patch(path, {"metadata": {"annotations": annotations}, "stringData": values})
 
 
 class ServiceHealthOperator(DrillOperator):
