@@ -232,14 +232,14 @@ def _met(name: str, seconds: float | None, target: int) -> CheckResult:
 
 def judge_rpo(facts: TimingFacts, plan: DrillPlan) -> CheckResult:
     """Missed when any surface misses its own target; unknown when any is unknown."""
-    targets = plan.environment.targets.rpo_seconds
+    targets: dict[str, int] = {surface: seconds for surface, seconds in plan.environment.targets.rpo_seconds.items()}
     expected = ", ".join(f"{s.value} {targets[s.value]} s" for s in plan.surfaces)
     seen = ", ".join(f"{p.surface} {'unknown' if p.rpo_seconds is None else f'{p.rpo_seconds:.0f} s'}" for p in facts.recovered_points)
     missed = [
         f"{p.surface}: {p.rpo_seconds:.0f} s, target {targets[p.surface]} s"
-        for p in facts.recovered_points  # type: ignore[index]
+        for p in facts.recovered_points
         if p.rpo_seconds is not None and p.rpo_seconds > targets[p.surface]
-    ]  # type: ignore[index]
+    ]
     if missed:
         return failed(expected, seen, missed)
     unknown = sorted({s.value for s in plan.surfaces} - {p.surface for p in facts.recovered_points if p.rpo_seconds is not None})

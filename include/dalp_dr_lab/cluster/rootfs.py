@@ -107,8 +107,16 @@ def chroot(root: Path, script: str) -> None:
     _run(["chroot", str(root), "/bin/sh", "-euc", script], "a package could not be installed in the image", env)
 
 
-def _run(words: Sequence[str], failed: str) -> None:
-    done = subprocess.run([*words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, stdin=subprocess.DEVNULL)
+def _run(words: Sequence[str], failed: str, env: Mapping[str, str] | None = None) -> None:
+    done = subprocess.run(
+        [*words],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         tail = "\n".join(done.stdout.splitlines()[-8:])
         raise LabError(f"{failed}:\n{tail}\nCheck this machine's way to the package indexes and run `make setup` again.")

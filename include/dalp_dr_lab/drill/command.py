@@ -20,13 +20,20 @@ from dalp_dr_lab.drill.rest import AirflowApi
 from dalp_dr_lab.drill.screen import Screen
 from dalp_dr_lab.drill.stopwatch import Stopwatch
 from dalp_dr_lab.drill.watch import Watch
+from dalp_dr_lab.faults import registry
 from dalp_dr_lab.lab import Lab
 
 READY, NOT_READY, INTERRUPTED = 0, 1, 130
+DONE = 0  # a dry run or a check of single surfaces did what was asked
+INTACT_AND_READY, INTACT = 0, 1  # exit statuses of `dalp_dr verify`
+NO_CLAIM = "This is not READY and claims nothing: only a drill over all surfaces can be READY."
 
 
 def main(words: Sequence[str]) -> int:
-    """Run one drill as `words` ask; 0 only when the decision is READY and the bundle verifies."""
+    """Run one drill as `words` ask; 0 only when the decision is READY and the bundle verifies.
+
+    A dry run or a check of single surfaces is never READY: 0 when it described the drill, or when all it checked passed.
+    """
     wanted = options.parse(words)
     screen = Screen(sys.stdout)
     command = Command(wanted, screen, Stopwatch(screen.say), Lab.load())
@@ -52,27 +59,29 @@ class Command:
 
     def run(self) -> int:
         """Everything in order. A lab that was broken for the drill is mended when the drill has ended."""
+        registry.named(self.options.faults)  # a name that does not exist is refused before anything is started
         if self.options.started_at is not None:
             self.stopwatch.seconds["setup"] = max(0.0, time.time() - self.options.started_at)
         with self.stopwatch.phase("lab", "the small DALP, its cluster, its backups' store and its chain"):
             self.lab = preparation.lab_up(self.lab)
-        if self.options.fresh_backups:
-            with self.stopwatch.phase("backup", "traffic, then fresh backups by the real controllers"):
-                preparation.refresh_backups()
-        with self.stopwatch.phase("airflow", "its database and four components"):
-            self.lab = preparation.airflow_up(self.lab)
+        with preparation.beside_airflow(self.lab) as airflow_up:
+            if self.options.fresh_backups:
+                with self.stopwatch.phase("backup", "traffic, then fresh backups by the real controllers; Airflow starts beside them"):
+                    preparation.refresh_backups(self.lab)
+            with self.stopwatch.phase("airflow", "its database and four components"):
+                self.lab = airflow_up()
         preparation.clear(self.lab, self._api("starter"), self.screen.say)
         try:
             if self.options.faults:
                 with self.stopwatch.phase("break", ", ".join(self.options.faults)):
-                    preparation.break_lab(self.options.faults)
+                    preparation.break_lab(self.lab, self.options.faults)
             with self.stopwatch.phase("drill", self.options.dag_id):
                 self.watch = self._start()
                 self.watch.until_end()
         finally:
             if self._broken() and self.options.mend and not self._under_way() and not interrupted():
                 with self.stopwatch.phase("mend", "the lab as it was before"):
-                    preparation.mend_lab()
+                    preparation.mend_lab(self.lab)
         return self._close(self.watch)
 
     def left_behind(self) -> str:
@@ -110,8 +119,10 @@ class Command:
         return AirflowApi(found["AIRFLOW_URL"], user, users[user])
 
     def _close(self, watch: Watch) -> int:
+        if self.options.dry_run:
+            return self._close_dry_run(watch)
         found = closing.summary(watch.drill)
-        verified = (watch.drill / "bundle").is_dir() and self._verify(watch.drill / "bundle")
+        verified = self._verify(watch.drill / "bundle") if (watch.drill / "bundle").is_dir() else None
         users = self.lab.folder / "airflow" / "users.json"
         places = closing.Places(watch.drill, watch.api.url, tuple(ROLES), users, self.stopwatch.seconds)
         if found is None:
@@ -120,9 +131,28 @@ class Command:
             lines = closing.table(found, places)
         for text in lines:
             self.screen.say(text)
-        return READY if found is not None and found.get("decision") == "READY" and verified else NOT_READY
+        if self.options.asks_for_ready:
+            return READY if found is not None and found.get("decision") == "READY" and verified == INTACT_AND_READY else NOT_READY
+        return self._close_surface_check(watch, found is not None and found.get("verdict") == "pass" and verified == INTACT)
 
-    def _verify(self, bundle: Path) -> bool:
+    def _close_surface_check(self, watch: Watch, passed: bool) -> int:
+        """A check of single surfaces did what was asked when all it asked passed and its bundle is intact."""
+        passed = passed and watch.run.state == "success"
+        surfaces = ", ".join(self.options.surfaces)
+        self.screen.say(f"\nThe check of {surfaces} {'passed' if passed else 'DID NOT PASS'}. {NO_CLAIM}")
+        return DONE if passed else NOT_READY
+
+    def _close_dry_run(self, watch: Watch) -> int:
+        """A dry run did what was asked when it could describe the whole drill."""
+        described, refusal = (watch.api.xcom(watch.run, "plan.freeze", key) for key in ("dry_run", "refusal"))
+        for text in described or [refusal or "The drill could not be described. Read the log of plan.freeze."]:
+            self.screen.say(f"  {text}")
+        done = bool(described) and watch.run.state == "success"
+        self.screen.say(f"\nDry run {'done' if done else 'FAILED'}: nothing was created. {NO_CLAIM}")
+        return DONE if done else NOT_READY
+
+    def _verify(self, bundle: Path) -> int:
+        """Exit status of `dalp_dr verify`."""
         with self.stopwatch.phase("verify", f"python -m dalp_dr verify {bundle}"):
             words = [sys.executable, "-m", "dalp_dr", "verify", str(bundle)]
             path = {"PYTHONPATH": str(self.lab.checkout / "include"), "DALP_DR_HOME": str(self.lab.home)}
@@ -131,7 +161,7 @@ class Command:
                 if not text.strip().startswith(("fail:", "inconclusive:")):  # the table has them
                     self.screen.say(f"  {text}")
             self.screen.say(f"  exit {done.returncode}")
-        return done.returncode == 0
+        return done.returncode
 
 
 def interrupted() -> bool:

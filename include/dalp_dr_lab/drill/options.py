@@ -27,6 +27,11 @@ class Options:
     deadline_minutes: int
     started_at: float | None
 
+    @property
+    def asks_for_ready(self) -> bool:
+        """Whether this is a drill that can be READY: no dry run and no check of single surfaces."""
+        return not self.dry_run and self.dag_id != DAGS["surface"]
+
 
 def parse(words: Sequence[str]) -> Options:
     """The options; a wrong one ends the program with usage and exit code 2, before anything was touched."""

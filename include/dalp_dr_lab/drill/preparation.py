@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from dalp_dr_lab import owner, parts
 from dalp_dr_lab.drill import leftovers
 from dalp_dr_lab.drill.options import DAGS
 from dalp_dr_lab.drill.rest import AirflowApi
-from dalp_dr_lab.errors import LabError
+from dalp_dr_lab.faults import registry
 from dalp_dr_lab.lab import Lab
+from dalp_dr_lab.miniature import backup, traffic
 
 
 def lab_up(lab: Lab) -> Lab:
     """Start every part of the lab but Airflow; returns the lab as it is then."""
-    return _up(lab, [name for name in parts.NAMES if name != "airflow"])
+    with owner.one_at_a_time(lab):
+        for name in parts.NAMES:
+            if name != "airflow":
+                parts.part(name).up(lab)
+                lab = Lab.load()
+    return lab
 
 
-def airflow_up(lab: Lab) -> Lab:
-    """Start Airflow, or restart what of it runs on older code or settings."""
-    return _up(lab, ["airflow"])
+@contextmanager
+def beside_airflow(lab: Lab) -> Iterator[Callable[[], Lab]]:
+    """Start Airflow, or restart what of it runs on older code, while the block runs: it computes, where backups wait.
+
+    Yields a function that waits for Airflow and returns the lab as it is then. The lab is held for the whole block.
+    """
+    with owner.one_at_a_time(lab), ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(parts.part("airflow").up, lab)
+
+        def up() -> Lab:
+            starting.result()
+            return Lab.load()
+
+        yield up
 
 
 def lab_since(lab: Lab) -> datetime:
@@ -39,33 +55,19 @@ def clear(lab: Lab, api: AirflowApi, say: Callable[[str], None]) -> None:
         say(f"Removed what drill {drill} had left in the lab. Its evidence stays.")
 
 
-def refresh_backups() -> None:
-    """Let users work, then let the controllers back everything up."""
-    with contextlib.redirect_stdout(io.StringIO()):  # what they made, for a machine; the steps are said on stderr
-        _command("miniature.traffic", [])
-        _command("miniature.backup", [])
+def refresh_backups(lab: Lab) -> None:
+    """Let users work, then let the controllers back everything up; the caller holds the lab."""
+    traffic.run(lab, traffic.next_seed(lab), traffic.ORDINARY)
+    backup.run(lab)
 
 
-def break_lab(faults: Sequence[str]) -> None:
+def break_lab(lab: Lab, faults: Sequence[str]) -> None:
     """Break the lab by ordinary means; the damage is in the backups when this returns."""
-    _command("faults", ["break", ",".join(faults)])
-
-
-def mend_lab() -> None:
-    """Undo every fault and back up again."""
-    _command("faults", ["mend"])
-
-
-def _up(lab: Lab, names: Sequence[str]) -> Lab:
     with owner.one_at_a_time(lab):
-        for name in names:
-            parts.part(name).up(lab)
-            lab = Lab.load()
-    return lab
+        registry.break_lab(lab, faults)
 
 
-def _command(module: str, words: list[str]) -> None:
-    status = importlib.import_module(f"dalp_dr_lab.{module}").main(words)
-    if status:
-        said = f"python -m dalp_dr_lab {' '.join(words) or module.rpartition('.')[2]}"
-        raise LabError(f"`{said}` ended with status {status}. What it printed above says why.")
+def mend_lab(lab: Lab) -> None:
+    """Undo every fault and back up again."""
+    with owner.one_at_a_time(lab):
+        registry.mend(lab)

@@ -135,6 +135,16 @@ class AirflowApi:
             if len(found) >= page["total_entries"] or not page["task_instances"]:
                 return found
 
+    def xcom(self, run: DagRun, task_id: str, key: str) -> Any:
+        """What a task of the run left under a key; None when it left nothing."""
+        place = f"taskInstances/{_quoted(task_id)}/xcomEntries/{_quoted(key)}"
+        try:
+            return self._call("GET", f"{_run_path(run.dag_id, run.run_id)}/{place}")["value"]
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
     def questions(self, dag_id: str, run_id: str) -> list[Question]:
         """What the run asks people and nobody has answered yet."""
         found = self._call("GET", f"{_run_path(dag_id, run_id)}/hitlDetails?response_received=false")

@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,6 +36,9 @@ class Amounts:
     transfers: int
     uploads: int
     exports: int
+
+
+ORDINARY = Amounts(mints=10, transfers=14, uploads=4, exports=1)
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ def main(argv: Sequence[str]) -> int:
     """`traffic`: make traffic and print what was made as JSON."""
     parser = argparse.ArgumentParser(prog="traffic", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seed", type=int, default=0, help="which traffic; 0 takes the next unused number")
-    for name, default in (("mints", 10), ("transfers", 14), ("uploads", 4), ("exports", 1)):
+    for name, default in asdict(ORDINARY).items():
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args(argv)
     lab = Lab.load()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,8 @@ class World:
     verify_status: int = 0
     fails_with: BaseException | None = None
     start_fails_with: BaseException | None = None
+    run_state: str = "failed"
+    left: dict[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
 
@@ -35,7 +38,7 @@ class FakeWatch:
 
     def __init__(self, world: World) -> None:
         self.world, self.run, self.page = world, RUN, "http://airflow/run"
-        self.api = SimpleNamespace(url="http://airflow")
+        self.api = SimpleNamespace(url="http://airflow", xcom=lambda run, task, key: world.left.get(key))
         self.drill = world.home / "drills" / "d-1"
 
     def until_end(self) -> DagRun:
@@ -43,6 +46,7 @@ class FakeWatch:
         if self.world.fails_with:
             self.run = DagRun(RUN.dag_id, RUN.run_id, "running", RUN.run_after)
             raise self.world.fails_with
+        self.run = DagRun(RUN.dag_id, RUN.run_id, self.world.run_state, RUN.run_after)
         (self.drill / "bundle").mkdir(parents=True)
         if self.world.summary is not None:
             (self.drill / "summary.json").write_text(json.dumps(self.world.summary))
@@ -66,9 +70,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         return FakeWatch(world)
 
     monkeypatch.setattr(command.Lab, "load", lambda: lab)
-    for name, answer in (("lab_up", lab), ("airflow_up", lab), ("refresh_backups", None), ("clear", None)):
+    for name, answer in (("lab_up", lab), ("refresh_backups", None), ("clear", None)):
         monkeypatch.setattr(command.preparation, name, step(name, answer))
-    monkeypatch.setattr(command.preparation, "break_lab", lambda faults: world.asked.append(f"break {','.join(faults)}"))
+    monkeypatch.setattr(command.preparation, "beside_airflow", lambda lab: nullcontext(step("airflow_up", lab)))
+    monkeypatch.setattr(command.preparation, "break_lab", lambda lab, faults: world.asked.append(f"break {','.join(faults)}"))
     monkeypatch.setattr(command.preparation, "mend_lab", step("mend"))
     monkeypatch.setattr(command.Command, "_api", lambda self, user: None)
     monkeypatch.setattr(command.Command, "_start", begin)
@@ -92,6 +97,52 @@ def test_exit_status(case: str, changes: dict[str, Any], expected: int, world: W
     for name, value in changes.items():
         setattr(world, name, value)
     assert command.main([]) == expected, case
+
+
+@pytest.mark.parametrize(
+    ("case", "changes", "expected"),
+    [
+        ("all it asked passed", {}, 0),
+        ("a check failed", {"summary": {"decision": "FIX", "verdict": "fail"}}, 1),
+        ("a check has no answer", {"summary": {"decision": "FIX", "verdict": "inconclusive"}}, 1),
+        ("the bundle is not intact", {"verify_status": 3}, 1),
+        ("the run failed", {"run_state": "failed"}, 1),
+        ("no summary", {"summary": None}, 1),
+    ],
+)
+def test_a_surface_check_is_done_when_all_it_asked_passed(
+    case: str, changes: dict[str, Any], expected: int, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.summary, world.run_state, world.verify_status = {"decision": "FIX", "verdict": "pass"}, "success", 1
+    for name, value in changes.items():
+        setattr(world, name, value)
+    assert command.main(["--drill", "surface", "--surfaces", "database"]) == expected, case
+    assert "This is not READY and claims nothing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("case", "left", "run_state", "expected"),
+    [
+        ("described", {"dry_run": ["Would create: namespaces"]}, "success", 0),
+        ("refused", {"refusal": "There is not enough room."}, "failed", 1),
+        ("refused, and the run does not show it", {"refusal": "There is not enough room."}, "success", 1),
+        ("nothing said", {}, "success", 1),
+        ("the run failed afterwards", {"dry_run": ["Would create: namespaces"]}, "failed", 1),
+    ],
+)
+def test_a_dry_run_is_done_when_it_described_the_drill(
+    case: str, left: dict[str, Any], run_state: str, expected: int, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.summary, world.left, world.run_state = None, left, run_state
+    assert command.main(["--dry-run"]) == expected, case
+    said = capsys.readouterr().out
+    assert "nothing was created. This is not READY and claims nothing" in said
+    assert all(str(text) in said for one in left.values() for text in (one if isinstance(one, list) else [one]))
+
+
+def test_a_fault_that_does_not_exist_is_refused_before_anything_is_started(world: World) -> None:
+    assert command.main(["--fault", "one-wie"]) == 1
+    assert world.asked == []
 
 
 def test_everything_comes_in_order(world: World) -> None:
