@@ -10,6 +10,8 @@ from dalp_dr import naming
 from dalp_dr.errors import RefusedError
 from dalp_dr.model.plan import utc
 
+NEVER = "9999-12-31T00:00:00+00:00"
+
 
 @dataclass(frozen=True)
 class Holder:
@@ -40,9 +42,13 @@ def manifest(namespace: str, environment: str, drill_id: str, now: datetime, hou
 
 
 def holder(lease: dict[str, Any]) -> Holder:
-    """Reads a Lease. One without our annotation never expires by itself."""
-    annotations = lease["metadata"].get("annotations") or {}
-    return Holder(str(lease["spec"].get("holderIdentity") or ""), annotations.get(naming.ANNOTATION_EXPIRES, "9999-12-31T00:00:00+00:00"))
+    """Reads a Lease. One without our annotation, or with one that is no time, never expires by itself."""
+    written = str((lease["metadata"].get("annotations") or {}).get(naming.ANNOTATION_EXPIRES, NEVER))
+    try:
+        expires = written if utc(written).tzinfo else NEVER
+    except ValueError:
+        expires = NEVER
+    return Holder(str((lease.get("spec") or {}).get("holderIdentity") or ""), expires)
 
 
 def must_be_free(lease: dict[str, Any] | None, drill_id: str, now: datetime) -> None:

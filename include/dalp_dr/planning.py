@@ -91,7 +91,10 @@ def _check_timestamp(value: str | None, asked_at: datetime) -> None:
 def route(url: str, field: str) -> Route:
     """Host and port of a connection's URL; Raises InputError where it has none."""
     parts = urlsplit(url)
-    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    try:
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:  # not a number, or beyond 65535
+        port = None
     if not parts.hostname or not port:
         raise InputError(
             f"{field}: connection URL {parts.scheme}://{parts.hostname or '?'} has no host and port.",

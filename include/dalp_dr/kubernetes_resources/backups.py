@@ -73,14 +73,20 @@ def _point(backup: dict[str, Any], source: SourceNamespace) -> BackupPoint | Non
     )
 
 
-def newer_failed(backups: Iterable[dict[str, Any]], source: SourceNamespace, point: BackupPoint | None) -> tuple[str, ...]:
-    """`name (phase)` of each backup of the schedule that ended badly after the chosen one began."""
+def newer_failed(
+    backups: Iterable[dict[str, Any]], source: SourceNamespace, point: BackupPoint | None, incident_time: datetime
+) -> tuple[str, ...]:
+    """`name (phase)` of each backup of the schedule that ended badly after the chosen one began, as seen at the incident time.
+
+    A backup that failed validation never started: the moment it was created counts.
+    """
     names = []
     for backup in backups:
         status, labels = backup.get("status", {}), backup["metadata"].get("labels", {})
         bad = status.get("phase") in {"Failed", "PartiallyFailed", "FailedValidation"}
-        newer = point is None or status.get("startTimestamp", "9") > point.started_at
-        if labels.get(SCHEDULE_LABEL) == source.schedule and bad and newer:
+        began = utc(status.get("startTimestamp") or backup["metadata"]["creationTimestamp"])
+        seen = began <= incident_time and (point is None or began > utc(point.started_at))
+        if labels.get(SCHEDULE_LABEL) == source.schedule and bad and seen:
             names.append(f"{backup['metadata']['name']} ({status['phase']})")
     return tuple(sorted(names))
 

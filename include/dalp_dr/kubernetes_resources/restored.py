@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from dalp_dr.kubernetes_resources.restore import CNPG_KINDS
-from dalp_dr.model.check import CheckResult, expect
+from dalp_dr.model.check import CheckResult, expect, inconclusive
 from dalp_dr.model.plan import DrillPlan
 
+UNREAD = "the restore's results and resource list could not be read"
 # Each is written by a clean restore too; anything else fails the check.
 KNOWN_WARNINGS = (
     re.compile(r"could not restore, ConfigMap:kube-root-ca\.crt already exists\."),
@@ -65,16 +65,11 @@ def facts_from(
     resources: dict[str, list[str]],
     earlier: Iterable[str] = (),
 ) -> RestoreFacts:
-    """`results` is None when the results file could not be read; `resources`: the restore's own resource list."""
+    """`results` is None when the restore's files could not be read; `resources`: its own resource list, empty then."""
     status = restore.get("status") or {}
     listed = [item for items in resources.values() for item in items]
-    kinds = {kind.partition(".")[0].rstrip("s") for kind in CNPG_KINDS}
-    database = [
-        f"{gvk} {item}"
-        for gvk, items in resources.items()
-        for item in items
-        if "cnpg.io/" in gvk or (gvk.rpartition("/")[2].lower() in kinds and "cnpg" in gvk)
-    ]
+    database = [f"{gvk} {item}" for gvk, items in resources.items() for item in items if "cnpg.io/" in gvk]
+    reasons = [status.get("failureReason") or "", *(status.get("validationErrors") or [])]
     return RestoreFacts(
         role=role,
         restore=restore["metadata"]["name"],
@@ -89,7 +84,7 @@ def facts_from(
         volumes=tuple(_volume(p) for p in pod_volume_restores),
         restored_objects=sum("(created)" in item or "(updated)" in item for item in listed),
         database_objects=tuple(sorted(database)),
-        failure_reason=status.get("failureReason") or "",
+        failure_reason="; ".join(r for r in reasons if r),
         earlier_attempts=tuple(earlier),
     )
 
@@ -109,12 +104,15 @@ def _volume(item: dict[str, Any]) -> VolumeRestore:
 
 def judge_completed(facts: RestoreFacts, plan: DrillPlan) -> CheckResult:
     findings = [*facts.errors, *([facts.failure_reason] if facts.failure_reason else [])]
+    expected = f"Restore of {facts.backup} Completed, no errors, objects restored"
+    if facts.phase == "Completed" and not facts.results_read:
+        return inconclusive(expected, UNREAD, findings)
     if facts.restored_objects == 0:
         findings.append(f"{facts.restore}: Velero restored no object at all")
     good = facts.phase == "Completed" and not findings
     return expect(
         good,
-        f"Restore of {facts.backup} Completed, no errors, objects restored",
+        expected,
         f"{facts.restore}: {facts.phase or 'no phase'}, {facts.restored_objects} objects, {len(facts.errors)} errors",
         findings,
     )
@@ -123,7 +121,7 @@ def judge_completed(facts: RestoreFacts, plan: DrillPlan) -> CheckResult:
 def judge_messages(facts: RestoreFacts, plan: DrillPlan) -> CheckResult:
     unknown = [w for w in facts.warnings if not any(k.search(w) for k in KNOWN_WARNINGS)]
     if not facts.results_read:
-        return expect(False, "every warning in the results file is a known one", "the results file could not be read")
+        return inconclusive("every warning in the results file is a known one", UNREAD)
     return expect(
         not unknown, "every warning in the results file is a known one", f"{len(facts.warnings)} warnings, {len(unknown)} unknown", unknown
     )
@@ -143,9 +141,7 @@ def judge_volumes(facts: RestoreFacts, plan: DrillPlan) -> CheckResult:
 
 def judge_database_left_out(facts: RestoreFacts, plan: DrillPlan) -> CheckResult:
     """A restored Cluster archives into production's path at once; a restored Backup runs again."""
-    return expect(
-        not facts.database_objects,
-        "no CloudNativePG object came out of this restore",
-        f"{len(facts.database_objects)}",
-        facts.database_objects,
-    )
+    expected = "no CloudNativePG object came out of this restore"
+    if not facts.results_read:
+        return inconclusive(expected, UNREAD)
+    return expect(not facts.database_objects, expected, f"{len(facts.database_objects)}", facts.database_objects)

@@ -98,9 +98,12 @@ def probe_pod(plan: DrillPlan, role: str, claim: str) -> dict[str, Any]:
 
 def volume_from(claim: str, expected_bytes: int | None, output: str | None, error: str | None = None) -> Volume:
     """`output`: the probe's line, None when it could not run; then `error` says why."""
-    if output is None:
+    if output is None or not output.strip():
         return Volume(claim, expected_bytes, None, None, None, False, 0, (), error or "the probe gave no answer")
-    seen = json.loads(output.strip().splitlines()[-1])
+    try:
+        seen = json.loads(output.strip().splitlines()[-1])
+    except ValueError:
+        return Volume(claim, expected_bytes, None, None, None, False, 0, (), "the probe's answer is not JSON")
     return Volume(
         claim, expected_bytes, seen["files"], seen["bytes"], seen["tree_sha256"], seen["manifest"], seen["listed"], tuple(seen["wrong"])
     )

@@ -189,8 +189,8 @@ class Targets(Document):
     rpo_seconds: dict[
         Literal["database", "kubernetes_resources", "object_storage", "observability", "configuration"], Annotated[int, Field(gt=0)]
     ]
-    approved_by: str
-    approved_on: str
+    approved_by: Annotated[str, Field(min_length=1)]
+    approved_on: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]  # the day
     version: str
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from dalp_dr.model.check import CheckResult, Stage, Surface, expect, failed, inconclusive
+from dalp_dr.chain import reconciliation
+from dalp_dr.model.check import CheckResult, Stage, Surface, Verdict, expect, failed, inconclusive
 from dalp_dr.model.plan import DrillPlan, utc
 from dalp_dr.model.record import Record
 from dalp_dr.services import health
@@ -136,9 +137,15 @@ def _marks(plan: DrillPlan, newest: Mapping[tuple[str, str], Record], facts: Map
     healthy_at = health.healthy_at(plan, msgspec.convert(polled, health.ApplicationHealth).polls) if polled else None
     if healthy_at:
         yield Mark("services_healthy", healthy_at, "drill worker", "application_health")
-    reconciliation = newest.get(("reconciliation", "drill"))
-    if reconciliation is not None and reconciliation.facts is not None:
-        yield Mark("reconciled", reconciliation.recorded_at, "drill worker", "reconciliation")
+    reconciled = facts.get(("reconciliation", "drill"))
+    if reconciled and _reconciles(msgspec.convert(reconciled, reconciliation.Reconciliation), plan):
+        yield Mark("reconciled", newest["reconciliation", "drill"].recorded_at, "drill worker", "reconciliation")
+
+
+def _reconciles(facts: reconciliation.Reconciliation, plan: DrillPlan) -> bool:
+    """Clients are not routed back to records that differ from the chain."""
+    judges = (reconciliation.judge_index, reconciliation.judge_database)
+    return all(judge(facts, plan).verdict is Verdict.PASS for judge in judges)
 
 
 def _points(plan: DrillPlan, facts: Mapping[tuple[str, str], dict[str, Any]]) -> Iterable[RecoveredPoint]:
@@ -156,15 +163,15 @@ def _points(plan: DrillPlan, facts: Mapping[tuple[str, str], dict[str, Any]]) ->
         (Surface.OBSERVABILITY, [plan.environment.observability.role]),
     ):
         if surface in plan.surfaces:
-            restored = [plan.backup(r).started_at for r in roles if ("restore_run", r) in facts]
+            restored = [plan.backup(r).started_at for r in roles if facts.get(("restore_run", r), {}).get("phase") == "Completed"]
             yield point(
                 surface,
                 min(restored, key=utc) if restored and len(restored) == len(roles) else None,
                 "start of the oldest Velero backup used",
             )
     if Surface.OBJECT_STORAGE in plan.surfaces:
-        versions = [k for k in facts if k[0] == "object_versions"]
-        yield point(Surface.OBJECT_STORAGE, plan.objects.at if versions else None, "object versions read as of this time")
+        read = all(("object_versions", bucket.name) in facts for bucket in plan.environment.object_storage)
+        yield point(Surface.OBJECT_STORAGE, plan.objects.at if read else None, "object versions read as of this time")
     if Surface.CONFIGURATION in plan.surfaces:
         read = ("configuration", "drill") in facts and plan.configuration is not None
         yield point(Surface.CONFIGURATION, plan.incident_time if read else None, "the commit in use at the incident time")

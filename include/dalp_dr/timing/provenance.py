@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, date
 
 from dalp_dr.model.check import CheckResult, expect
-from dalp_dr.model.plan import DrillPlan
+from dalp_dr.model.plan import DrillPlan, utc
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,14 @@ class ProvenanceFacts:
 
 
 def judge_targets_precede(facts: ProvenanceFacts, plan: DrillPlan) -> CheckResult:
-    """A target written after the run is no target."""
+    """A target written after the run is no target, nor is one that nobody approved."""
+    asked_on = utc(plan.asked_at).astimezone(UTC).date()
+    try:
+        good = date.fromisoformat(facts.targets_approved_on) <= asked_on and bool(facts.targets_approved_by)
+    except ValueError:
+        good = False
     return expect(
-        facts.targets_approved_on <= plan.asked_at[:10],
-        f"targets approved on or before {plan.asked_at[:10]}",
+        good,
+        f"targets approved on or before {asked_on}",
         f"version {facts.targets_version}, approved by {facts.targets_approved_by} on {facts.targets_approved_on}",
     )

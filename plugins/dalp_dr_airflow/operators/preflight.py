@@ -13,7 +13,7 @@ from dalp_dr.errors import FactError
 from dalp_dr.isolation import capacity, guard, privileges
 from dalp_dr.kubernetes_resources import backups, volumes
 from dalp_dr.model.check import Stage, Surface, Verdict
-from dalp_dr.model.plan import DrillPlan
+from dalp_dr.model.plan import DrillPlan, utc
 from dalp_dr.object_storage import facts as object_facts
 from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.errors import DrillRefusedError
@@ -111,7 +111,7 @@ class BackupCheckOperator(DrillOperator):
             warnings=status.get("warnings", 0),
             items=(status.get("progress") or {}).get("itemsBackedUp", 0),
             items_listed=sum(map(len, resources.values())),
-            newer_failed=backups.newer_failed(listed, source, point),
+            newer_failed=backups.newer_failed(listed, source, point, utc(drill.plan.incident_time)),
             location_phase=(location.get("status") or {}).get("phase", ""),
             location_mode=location["spec"].get("accessMode") or "ReadWrite",
             schedule_phase=None if schedule is None else (schedule.get("status") or {}).get("phase", ""),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dalp_dr.errors import FactError
-from dalp_dr.naming import ANNOTATION_REPLICAS
+from dalp_dr.naming import ANNOTATION_REPLICAS, HOLD
 from dalp_dr.services import start
 from sandbox_sample import PLAN
 
@@ -19,6 +19,7 @@ def a_workload(
     kind: str = "Deployment",
     namespace: str = PLAN.namespace("app"),
     labels: dict[str, str] | None = None,
+    init: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     return {
         "kind": kind,
@@ -28,7 +29,10 @@ def a_workload(
             "annotations": {ANNOTATION_REPLICAS: remembered} if remembered is not None else None,
         },
         "spec": {
-            "template": {"metadata": {"labels": labels or {}}},
+            "template": {
+                "metadata": {"labels": labels or {}},
+                "spec": {"containers": [], **({"initContainers": [{"name": n} for n in init]} if init else {})},
+            },
             **({} if replicas is None else {"replicas": replicas}),
         },
     }
@@ -49,8 +53,18 @@ def test_a_held_workload_needs_no_patch() -> None:
     assert start.hold_patch(a_workload(0, "2")) is None
 
 
-def test_release_gives_back_what_was_remembered() -> None:
-    assert start.release_patch(a_workload(0, "2")) == {"spec": {"replicas": 2}}
+@pytest.mark.parametrize(
+    ("init", "kept"),
+    [
+        ((), None),
+        ((HOLD,), None),
+        ((HOLD, "migrate"), [{"name": "migrate"}]),
+        (("migrate", HOLD, "wait"), [{"name": "migrate"}, {"name": "wait"}]),
+    ],
+)
+def test_release_gives_back_the_replicas_and_takes_only_the_hold_away(init: tuple[str, ...], kept: Any) -> None:
+    released = start.release_patch(a_workload(0, "2", init=init))
+    assert released == {"spec": {"replicas": 2, "template": {"spec": {"initContainers": kept}}}}
 
 
 @pytest.mark.parametrize("remembered", [None, "", "many", "-1"])
