@@ -15,6 +15,7 @@ from dalp_dr.dossier import Dossier, Outcome
 from dalp_dr.model.check import FINDINGS_SHOWN, Stage, Surface, Verdict, worst
 from dalp_dr.model.plan import DrillPlan
 from dalp_dr.plausibility import impossible_times
+from dalp_dr.succession import outdated
 
 
 class Decision(StrEnum):
@@ -67,6 +68,7 @@ class SignOff:
 
     `method`: `airflow_account` (the account of Airflow's identity provider) or `owner_key` (signed with the owner's own
     key, which is stronger). `answered` is False when the deadline passed and a default stands in the answer's place.
+    `signer` is the id that the identity provider gives, `signer_name` the name it gives: a run knows its starter by name.
     """
 
     drill_id: str
@@ -79,6 +81,7 @@ class SignOff:
     role: str
     answered: bool = True
     played_by_lab: bool = False
+    signer_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -193,6 +196,18 @@ def _gaps(dossier: Dossier) -> list[Reason]:
                 sentences,
             )
         )
+    if behind := outdated(dossier):
+        found.append(
+            _own(
+                "records_current",
+                Verdict.INCONCLUSIVE,
+                "every record younger than what it looked at",
+                f"{len(behind)} older",
+                "Clear the named tasks, so that they look at what is there now.",
+                "records-current",
+                behind,
+            )
+        )
     return found
 
 
@@ -256,9 +271,9 @@ def sign_off_problem(plan: DrillPlan, bundle_sha256: str, sign_off: SignOff | No
         return f"the sign-off speaks of another bundle ({sign_off.drill_id}, {sign_off.bundle_sha256[:16]})"
     if sign_off.signer not in {owner.user for owner in plan.environment.owners}:
         return f"{sign_off.signer} is not an owner of {plan.environment.name}"
-    if sign_off.signer == plan.started_by:
+    if plan.started_by in (sign_off.signer, sign_off.signer_name):
         return f"{sign_off.signer} started the drill; somebody else must sign"
-    if sign_off.signer in set(cleared_by):
+    if {sign_off.signer, sign_off.signer_name} & set(cleared_by):
         return f"{sign_off.signer} cleared or marked tasks of the run; somebody else must sign"
     if not sign_off.approved:
         return f"{sign_off.signer} rejected it: {sign_off.reason or 'no reason given'}"

@@ -67,7 +67,7 @@ def facts_from(
         instances=int(spec.get("instances") or 0),
         ready_instances=int(state.get("readyInstances") or 0),
         ready=str(ready.get("status", "Unknown")),
-        healthy_at=ready.get("lastTransitionTime"),
+        healthy_at=ready.get("lastTransitionTime") if ready.get("status") == "True" else None,
         image=str(state.get("image") or ""),
         timeline=state.get("timelineID"),
         system_id=state.get("systemID"),

@@ -168,6 +168,11 @@ def read(folder: Path) -> Bundle:
     return Bundle(files, canonical.sha256(files[manifest.NAME]))
 
 
+def unsealed(sealed: Bundle, found: Iterable[Record]) -> tuple[str, ...]:
+    """Names of records that are not in the bundle: written after the seal, so that the bundle does not speak of them."""
+    return tuple(sorted(r.name for r in found if sealed.files.get(f"records/{r.name}") != records.encode(r)))
+
+
 def capture_index(found: Iterable[Record]) -> dict[str, dict[str, Any]]:
     """What each capture is, by digest."""
     return {capture.sha256: asdict(capture) for record in found for capture in record.captures}
