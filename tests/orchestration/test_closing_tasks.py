@@ -140,3 +140,18 @@ def test_a_check_of_single_surfaces_is_green_but_not_ready(with_provenance: Fake
     with pytest.raises(NotReadyError):
         decide(run)
     assert decide(run, surfaces_only=True)["decision"] == "FIX"
+
+
+def test_a_dry_run_that_described_the_drill_ends_skipped(run: FakeRun) -> None:
+    run.params["dry_run"] = True
+    run.xcoms[("plan.freeze", "dry_run")] = ["Would create: namespaces"]
+    with pytest.raises(AirflowSkipException):
+        decide(run)
+
+
+@pytest.mark.parametrize("refusal", ["There is not enough room.", None])
+def test_a_dry_run_that_described_nothing_is_red(run: FakeRun, refusal: str | None) -> None:
+    run.params["dry_run"] = True
+    run.xcoms[("plan.freeze", "refusal")] = refusal
+    with pytest.raises(NotReadyError, match=refusal or "could not be described"):
+        decide(run)

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
 
 from dalp_dr import decide
 from dalp_dr.errors import EvidenceError, RefusedError
@@ -14,7 +15,6 @@ from dalp_dr.model.check import Verdict
 from dalp_dr_airflow.drill import Drill, now
 from dalp_dr_airflow.errors import NotReadyError
 from dalp_dr_airflow.hooks.connections import signing_key
-from dalp_dr_airflow.operators.base import skip_dry_run
 from dalp_dr_airflow.operators.lease import release_lease
 from dalp_dr_airflow.operators.seal import home, newest_bundle, publish, state_after_seal
 
@@ -33,7 +33,7 @@ class DecideOperator(BaseOperator):
         self.surfaces_only = surfaces_only
 
     def execute(self, context: Context) -> dict[str, Any]:
-        skip_dry_run(context)
+        end_dry_run(context)
         drill = Drill.open(context)
         try:
             sealed = newest_bundle(drill)
@@ -108,6 +108,16 @@ class DecideOperator(BaseOperator):
         }
         write_summary(drill, summary)
         raise NotReadyError(f"FIX: {reason}")
+
+
+def end_dry_run(context: Context) -> None:
+    """A dry run that described the drill ends here, skipped; one that could not is red. Raises NotReadyError then."""
+    if not context["params"].get("dry_run"):
+        return
+    said = {key: context["ti"].xcom_pull(task_ids="plan.freeze", key=key) for key in ("dry_run", "refusal")}
+    if said["dry_run"] is None:
+        raise NotReadyError(f"Dry run: {said['refusal'] or 'the drill could not be described. Read the log of plan.freeze.'}")
+    raise AirflowSkipException("Dry run: the plan task's log says what would be done.")
 
 
 def signed_answer(sealed: bundle.Bundle) -> tuple[decide.SignOff | None, bytes | None]:
