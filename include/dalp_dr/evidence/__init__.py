@@ -1,0 +1,1 @@
+"""Evidence: canonical records, bundle, seal, statements after it, ledger, and their verification offline."""

@@ -1,0 +1,1 @@
+"""The surface Kubernetes resources: Velero's backups, restores, inventory and volumes."""

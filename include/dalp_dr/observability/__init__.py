@@ -1,0 +1,1 @@
+"""The surface observability: metrics, logs and traces that can still be asked."""
