@@ -86,6 +86,15 @@ class Dossier:
                 found[key] = record
         return found
 
+    @cached_property
+    def _begun(self) -> Mapping[str, int]:
+        """The highest attempt that was begun of each task that ran more than once."""
+        begun: dict[str, int] = {}
+        for record in self.records:
+            if record.kind == "attempt":
+                begun[record.task_id] = max(begun.get(record.task_id, 0), record.attempt)
+        return begun
+
     def record(self, kind: str, subject: str = "drill") -> Record | None:
         return self.newest.get((kind, subject))
 
@@ -106,6 +115,9 @@ class Dossier:
         record = self.record(check.kind, subject)
         if record is None:
             return Outcome(check, subject, inconclusive("an answer", "not run"), None)
+        if self._begun.get(record.task_id, 0) > record.attempt:
+            later = f"attempt {self._begun[record.task_id]} of {record.task_id} began and recorded nothing"
+            return Outcome(check, subject, inconclusive("an answer of the newest attempt", later), record.name)
         return Outcome(check, subject, self._judge(check, record, decoded), record.name)
 
     def _judge(self, check: Check, record: Record, decoded: dict[str, object]) -> CheckResult:

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dalp_dr import catalogue, naming
-from dalp_dr.errors import DrillError, EvidenceError, RefusedError
+from dalp_dr.errors import EvidenceError, FactError, RefusedError
 from dalp_dr.evidence import canonical, records, redaction
 from dalp_dr.model import environment_file
 from dalp_dr.model.check import Check, CheckResult, Verdict, inconclusive, worst
 from dalp_dr.model.plan import DrillPlan
 from dalp_dr.model.record import Capture, Record, encode
+from dalp_dr.timing.provenance import AttemptFacts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -105,9 +106,19 @@ class Drill:
     def plan(self) -> DrillPlan:
         """The frozen plan. Raises RefusedError when there is none, i.e. the plan stage did not succeed."""
         try:
-            return records.decode_plan(self.evidence.get(self.key("plan.json")))
+            found = records.decode_plan(self.evidence.get(self.key("plan.json")))
         except EvidenceError as error:
             raise RefusedError(f"Drill {self.drill_id} has no plan.", "Clear the plan task; later stages need it.") from error
+        if environment_file.digest(self.environment) != found.environment_digest:
+            raise RefusedError(
+                f"The environment file of {self.environment.name} was changed after the plan was frozen.",
+                "Undo that, or start a new drill.",
+            )
+        return found
+
+    def is_planned(self) -> bool:
+        """Whether this drill's plan is frozen already."""
+        return self.key("plan.json") in self.evidence.list(self.key("plan.json"))
 
     # ---- hooks
 
@@ -241,6 +252,11 @@ class Drill:
             results = [(c, c.judge(facts, self.plan)) for c in checks]
         return Judged(record, uri, sha256, size, tuple(results))
 
+    def begin(self) -> None:
+        """Marks that a task is tried again: should this attempt end without a record, an earlier one does not stand in its place."""
+        if self.attempt > 1:
+            self.conclude([Gathered("attempt", AttemptFacts(self.task_id, self.attempt), self.task_id)])
+
     def records(self) -> list[Record]:
         """Every record of this drill so far, all attempts."""
         prefix = self.key("records") + "/"
@@ -248,8 +264,8 @@ class Drill:
 
     def facts(self, kind: str, subject: str = "drill") -> Any:
         """Typed facts of the newest record of a kind. Raises FactError-like DrillError when there are none."""
-        found = [r for r in self.records() if (r.kind, r.subject) == (kind, subject) and r.facts is not None]
-        if not found:
-            raise DrillError(f"There is no {kind} record of {subject} yet.", "Clear the task that makes it.")
-        newest = max(found, key=lambda r: r.attempt)
-        return catalogue.KINDS[kind].decode(newest.facts or {})
+        newest = max((r for r in self.records() if (r.kind, r.subject) == (kind, subject)), key=lambda r: r.attempt, default=None)
+        if newest is None or newest.facts is None:
+            why = f": {newest.error}" if newest else ""
+            raise FactError(f"There are no {kind} facts of {subject}{why}.", "Clear the task that records them.")
+        return catalogue.KINDS[kind].decode(newest.facts)

@@ -13,9 +13,17 @@ from dalp_dr.model.check import Check, CheckResult, Stage, Surface
 from dalp_dr.model.plan import DrillPlan
 from dalp_dr.model.record import RecordKind
 
+AT_REST, RUNNING = "at_rest", "running"
+
+
+def _moments(plan: DrillPlan) -> tuple[str, ...]:
+    """Before any restored service may write, and, where services are started, once more while they run."""
+    return (AT_REST, RUNNING) if plan.full else (AT_REST,)
+
+
 KINDS: tuple[RecordKind, ...] = (
     RecordKind("chain", continuity.ChainFacts, "reconcile"),
-    RecordKind("reconciliation", reconciliation.Reconciliation, "reconcile", seed_row="Reconciliation result"),
+    RecordKind("reconciliation", reconciliation.Reconciliation, "reconcile", _moments, seed_row="Reconciliation result"),
     RecordKind("in_flight", in_flight.InFlight, "reconcile"),
 )
 

@@ -9,6 +9,7 @@ from dalp_dr.timing import measure, provenance
 KINDS: tuple[RecordKind, ...] = (
     RecordKind("provenance", provenance.ProvenanceFacts, "plan"),
     RecordKind("timing", measure.TimingFacts, "measure"),
+    RecordKind("attempt", provenance.AttemptFacts, "plan", lambda plan: ()),
 )
 CHECKS: tuple[Check, ...] = (
     Check(

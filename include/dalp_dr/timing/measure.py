@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 
 from dalp_dr.chain import reconciliation
+from dalp_dr.chain.checks import RUNNING
+from dalp_dr.configuration import rebuild
 from dalp_dr.model.check import CheckResult, Stage, Surface, Verdict, expect, failed, inconclusive
 from dalp_dr.model.plan import DrillPlan, utc
 from dalp_dr.model.record import Record
@@ -137,15 +139,22 @@ def _marks(plan: DrillPlan, newest: Mapping[tuple[str, str], Record], facts: Map
     healthy_at = health.healthy_at(plan, msgspec.convert(polled, health.ApplicationHealth).polls) if polled else None
     if healthy_at:
         yield Mark("services_healthy", healthy_at, "drill worker", "application_health")
-    reconciled = facts.get(("reconciliation", "drill"))
+    reconciled = facts.get(("reconciliation", RUNNING))
     if reconciled and _reconciles(msgspec.convert(reconciled, reconciliation.Reconciliation), plan):
-        yield Mark("reconciled", newest["reconciliation", "drill"].recorded_at, "drill worker", "reconciliation")
+        compared = [record for (kind, _), record in newest.items() if kind in ("reconciliation", "chain", "in_flight")]
+        last = max(compared, key=lambda r: utc(r.recorded_at))
+        yield Mark("reconciled", last.recorded_at, "drill worker", last.kind)
 
 
 def _reconciles(facts: reconciliation.Reconciliation, plan: DrillPlan) -> bool:
     """Clients are not routed back to records that differ from the chain."""
     judges = (reconciliation.judge_index, reconciliation.judge_database)
     return all(judge(facts, plan).verdict is Verdict.PASS for judge in judges)
+
+
+def _is_in_git(facts: rebuild.Configuration, plan: DrillPlan) -> bool:
+    """Nothing of the configuration is lost only where Git has all that is installed; else nobody knows since when it has not."""
+    return plan.configuration is not None and rebuild.release_values_match_git(facts, plan).verdict is Verdict.PASS
 
 
 def _points(plan: DrillPlan, facts: Mapping[tuple[str, str], dict[str, Any]]) -> Iterable[RecoveredPoint]:
@@ -170,11 +179,17 @@ def _points(plan: DrillPlan, facts: Mapping[tuple[str, str], dict[str, Any]]) ->
                 "start of the oldest Velero backup used",
             )
     if Surface.OBJECT_STORAGE in plan.surfaces:
-        read = all(("object_versions", bucket.name) in facts for bucket in plan.environment.object_storage)
-        yield point(Surface.OBJECT_STORAGE, plan.objects.at if read else None, "object versions read as of this time")
+        read_at = [facts.get(("object_versions", bucket.name), {}).get("at") for bucket in plan.environment.object_storage]
+        known = [str(at) for at in read_at if at]
+        yield point(
+            Surface.OBJECT_STORAGE,
+            min(known, key=utc) if known and len(known) == len(read_at) else None,
+            "objects that rows of the restored database name, as of this time",
+        )
     if Surface.CONFIGURATION in plan.surfaces:
-        read = ("configuration", "drill") in facts and plan.configuration is not None
-        yield point(Surface.CONFIGURATION, plan.incident_time if read else None, "the commit in use at the incident time")
+        found = facts.get(("configuration", "drill"))
+        same = found is not None and _is_in_git(msgspec.convert(found, rebuild.Configuration), plan)
+        yield point(Surface.CONFIGURATION, plan.incident_time if same else None, "the installed releases are what Git has")
 
 
 def _stage(record: Record) -> Stage | None:

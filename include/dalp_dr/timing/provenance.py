@@ -10,6 +10,14 @@ from dalp_dr.model.plan import DrillPlan, utc
 
 
 @dataclass(frozen=True)
+class AttemptFacts:
+    """A task was begun once more. What it recorded earlier does not stand for an attempt that ends without a record."""
+
+    task_id: str
+    attempt: int
+
+
+@dataclass(frozen=True)
 class ProvenanceFacts:
     """`commit` and `dirty` of this project; versions by name; who asked for the drill and why."""
 

@@ -40,6 +40,8 @@ class DrillOperator(BaseOperator):
         if not self.in_scope(drill):
             self.log.info("This drill covers %s: nothing to do here.", ", ".join(drill.plan.surfaces))
             return []
+        if not context["params"].get("dry_run"):
+            drill.begin()
         return self.conclude(drill, context, self.gather(drill, context))
 
     def conclude(self, drill: Drill, context: Context, gathered: Iterable[Gathered], began_at: str | None = None) -> list[dict[str, Any]]:

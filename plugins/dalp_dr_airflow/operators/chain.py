@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dalp_dr.chain import continuity, in_flight, reconciliation
+from dalp_dr.chain.checks import AT_REST
 from dalp_dr.model.check import Surface
 from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.operators.base import DrillOperator, attempt
@@ -30,18 +31,27 @@ class ChainContinuityOperator(DrillOperator):
 
 
 class ReconciliationOperator(DrillOperator):
-    """Supply and every balance: chain against index, index against the application's own records."""
+    """Supply and every balance: chain against index, index against the application's own records.
+
+    :param moment: "at_rest" before any restored service may write, or "running" afterwards.
+    """
+
+    def __init__(self, *, moment: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.moment = moment
+
+    def in_scope(self, drill: Drill) -> bool:
+        return super().in_scope(drill) and (self.moment == AT_REST or drill.plan.full)
 
     surface = Surface.DATABASE
 
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
-        yield attempt("reconciliation", lambda: self.reconcile(drill))
+        yield attempt("reconciliation", lambda: self.reconcile(drill), self.moment)
 
-    @staticmethod
-    def reconcile(drill: Drill) -> Gathered:
+    def reconcile(self, drill: Drill) -> Gathered:
         rows = drill.sql("checkpoint", "tokens", "balances", "transfers_summary", "holdings", "requests")
         nodes = {name: hook.batch for name, hook in drill.nodes.items()}
-        return Gathered("reconciliation", reconciliation.facts_from(drill.plan, rows, nodes))
+        return Gathered("reconciliation", reconciliation.facts_from(drill.plan, rows, nodes), self.moment)
 
 
 class InFlightCensusOperator(DrillOperator):

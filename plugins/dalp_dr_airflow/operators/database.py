@@ -42,6 +42,7 @@ class CnpgRecoveryOperator(DrillOperator):
         drill = Drill.open(context)
         if not self.in_scope(drill):
             return []
+        drill.begin()
         for manifest in recovery.manifests(drill.plan):
             SandboxOperator.make(drill, manifest)
         database = drill.plan.environment.database

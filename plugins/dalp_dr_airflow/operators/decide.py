@@ -41,6 +41,7 @@ class DecideOperator(BaseOperator):
             self.refused_in_plan(drill, context, str(error))
         dossier = sealed.dossier()
         proposal = decide.propose(dossier, missing_captures=bundle.missing_captures(dossier, sealed.files))
+        self.refuse_outdated(drill, sealed, proposal)
         answer, envelope = signed_answer(sealed)
         final = decide.final(proposal, drill.plan, sealed.manifest_sha256, answer)
         said = statement.decision(
@@ -57,6 +58,14 @@ class DecideOperator(BaseOperator):
         if not (final.decision is decide.Decision.READY or (self.surfaces_only and proposal.verdict is Verdict.PASS)):
             raise NotReadyError(in_words(summary))
         return {"decision": final.decision.value, "bundle_sha256": sealed.manifest_sha256}
+
+    def refuse_outdated(self, drill: Drill, sealed: bundle.Bundle, proposal: decide.Proposal) -> None:
+        """A bundle that does not hold the newest records decides nothing. Raises NotReadyError."""
+        younger = bundle.unsealed(sealed, drill.records())
+        if younger:
+            why = f"{len(younger)} records are younger than the seal: {', '.join(younger[:5])}; clear seal.evidence"
+            write_summary(drill, decide.summary(sealed.dossier(), proposal, decide.Decision.FIX, sealed.manifest_sha256, why))
+            raise NotReadyError(f"FIX: {why}")
 
     def finish(self, drill: Drill, summary: dict[str, Any], proposal: decide.Proposal) -> None:
         """Summary and report on disk and in the store, the closing entry of a refused drill, the lease given back."""

@@ -43,10 +43,12 @@ class PlanOperator(DrillOperator):
         key = signing_key(drill.environment.connections.evidence_signing)
         seal.check_key(key)
         take_lease(drill, asked)
-        try:
+        if drill.is_planned():
             plan = drill.plan
+            if plan.asked_at != asked.asked:
+                raise RefusedError(f"Drill {plan.drill_id} was planned for a run asked for at {plan.asked_at}.", "Use another run id.")
             self.log.info("Adopted the plan of %s as it was frozen.", asked.drill_id)
-        except RefusedError:
+        else:
             plan = self.freeze(drill, asked)
             drill.evidence.put(drill.key("plan.json"), records.encode_plan(plan))
         digest = canonical.sha256(records.encode_plan(plan))
@@ -73,6 +75,11 @@ class PlanOperator(DrillOperator):
         """Parameters, person and clock of this run. Raises ParameterError before anything is written."""
         run = context["dag_run"]
         person = getattr(run, "triggering_user_name", None) or f"schedule ({run.run_type})"
+        if person.startswith("schedule") and "manual" in str(run.run_type):
+            raise InputError(
+                "Nobody is named as the one who started this run, so nobody can be told apart from them at the sign-off.",
+                "Start it as a user of Airflow.",
+            )
         params: dict[str, Any] = dict(context["params"])
         return planning.request(params, run.dag_id, run.run_id, run.run_after, person, str(params.get("reason") or ""))
 

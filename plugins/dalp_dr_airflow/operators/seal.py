@@ -44,6 +44,15 @@ def newest_bundle(drill: Drill) -> bundle.Bundle:
     return bundle.Bundle(files, canonical.sha256(files["manifest.json"]))
 
 
+def current_bundle(drill: Drill) -> bundle.Bundle:
+    """The newest bundle, if it holds every record of the drill. Raises RefusedError when something was recorded after its seal."""
+    sealed = newest_bundle(drill)
+    younger = bundle.unsealed(sealed, drill.records())
+    if younger:
+        raise RefusedError(f"{len(younger)} records are younger than the seal: {', '.join(younger[:5])}.", "Clear seal.evidence.")
+    return sealed
+
+
 def keep(drill: Drill, sealed: bundle.Bundle) -> Path:
     """Puts a bundle into the evidence store and into the drill's local folder; an older bundle is set aside there."""
     number = sealed.read_manifest().attempt
@@ -81,30 +90,10 @@ class SealEvidenceOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         skip_dry_run(context)
         drill = Drill.open(context)
-        key = signing_key(drill.environment.connections.evidence_signing)
-        numbers = bundles(drill)
-        previous = newest_bundle(drill).manifest_sha256 if numbers else None
-        made = bundle.build(
-            drill.plan, drill.records(), captures(drill), encode(drill.facts("provenance")), previous, (numbers[-1] if numbers else 0) + 1
-        )
-        sealed = seal.seal(made, key, now())
+        sealed = self.seal(drill)
         folder = keep(drill, sealed)
         proposal = decide.propose(sealed.dossier(), missing_captures=bundle.missing_captures(sealed.dossier(), sealed.files))
-        ledger.append(
-            drill.evidence,
-            "seal",
-            drill.drill_id,
-            {
-                "bundle_sha256": sealed.manifest_sha256,
-                "attempt": (numbers[-1] if numbers else 0) + 1,
-                "previous": previous,
-                "verdict": proposal.verdict.value,
-                "decision": proposal.decision.value,
-            },
-            key,
-            at=now(),
-        )
-        ledger.copy(drill.evidence, FolderStore(home()))
+        self.enter(drill, sealed, proposal)
         publish(drill, folder)
         self.log.info("Bundle %s: %s, proposed %s", sealed.manifest_sha256, proposal.verdict.value, proposal.decision.value)
         return {
@@ -115,6 +104,29 @@ class SealEvidenceOperator(BaseOperator):
             "outcome": proposal.outcome_kind.value,
             "reasons": len(proposal.reasons),
         }
+
+    @staticmethod
+    def seal(drill: Drill) -> bundle.Bundle:
+        """Everything recorded so far; a later attempt names the bundle before it."""
+        numbers = bundles(drill)
+        previous = newest_bundle(drill).manifest_sha256 if numbers else None
+        attempt = (numbers[-1] if numbers else 0) + 1
+        made = bundle.build(drill.plan, drill.records(), captures(drill), encode(drill.facts("provenance")), previous, attempt)
+        return seal.seal(made, signing_key(drill.environment.connections.evidence_signing), now())
+
+    @staticmethod
+    def enter(drill: Drill, sealed: bundle.Bundle, proposal: decide.Proposal) -> None:
+        """The seal's entry in the ledger, and the ledger's local copy."""
+        listing, key = sealed.read_manifest(), signing_key(drill.environment.connections.evidence_signing)
+        payload = {
+            "bundle_sha256": sealed.manifest_sha256,
+            "attempt": listing.attempt,
+            "previous": listing.previous,
+            "verdict": proposal.verdict.value,
+            "decision": proposal.decision.value,
+        }
+        ledger.append(drill.evidence, "seal", drill.drill_id, payload, key, at=now())
+        ledger.copy(drill.evidence, FolderStore(home()))
 
 
 def captures(drill: Drill) -> dict[str, bytes]:

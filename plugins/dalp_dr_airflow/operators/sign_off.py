@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from dalp_dr import decide
 from dalp_dr.evidence import statement
 from dalp_dr_airflow.drill import Drill
-from dalp_dr_airflow.operators.seal import newest_bundle, state_after_seal
+from dalp_dr_airflow.operators.seal import current_bundle, state_after_seal
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -38,7 +38,7 @@ class SignOffOperator(HITLOperator):
         super().__init__(subject=SUBJECT, body=BODY, options=[APPROVE, REJECT], **kwargs)
 
     def execute(self, context: Context) -> Any:
-        sealed = newest_bundle(Drill.open(context))
+        sealed = current_bundle(Drill.open(context))
         if decide.propose(sealed.dossier()).decision is not decide.Decision.READY:
             raise AirflowSkipException("The drill proposes FIX: there is nothing to sign.")
         return super().execute(context)
@@ -51,6 +51,7 @@ class SignOffOperator(HITLOperator):
             drill_id=drill.drill_id,
             bundle_sha256=str(form.get("bundle_sha256") or ""),
             signer=str(person.get("id") or ""),
+            signer_name=str(person.get("name") or ""),
             approved=chosen == [APPROVE],
             reason=str(form.get("comment") or ""),
             signed_at=event["responded_at"].isoformat(),

@@ -51,6 +51,7 @@ class VeleroRestoreOperator(DrillOperator):
         drill = Drill.open(context)
         if self.role not in drill.plan.covered_roles:
             return []
+        drill.begin()
         name, reusable = self.newest(drill)
         if not reusable:
             name = self.create(drill, 1 if name is None else int(name.rsplit("-", 1)[-1]) + 1)

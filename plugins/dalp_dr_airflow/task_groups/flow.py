@@ -3,6 +3,8 @@
     plan -> preflight -> isolate -> restore -> verify -> start -> reconcile -> measure -> seal -> sign_off -> decide
                                                                     (teardown hangs on isolate and runs always)
 
+Reconciliation looks twice: at rest, before any restored service may write, and once more while the services run.
+
 Joins run as soon as everything before them is done and the sandbox was proven closed (LEARN): one finding never hides
 another, and a refused drill leaves the later stages upstream_failed. `seal` and `decide` always run; `decide` is the
 only leaf and green for READY alone.
@@ -15,6 +17,7 @@ from datetime import timedelta
 
 from airflow.sdk import BaseOperator, TaskGroup, TriggerRule
 
+from dalp_dr.chain.checks import AT_REST, RUNNING
 from dalp_dr_airflow.operators.chain import ChainContinuityOperator, InFlightCensusOperator, ReconciliationOperator
 from dalp_dr_airflow.operators.configuration import HelmConfigurationOperator
 from dalp_dr_airflow.operators.database import CnpgRecoveryOperator, DatabaseIntegrityOperator, RecoveryPointProofOperator
@@ -49,8 +52,10 @@ def drill(roles: Sequence[str], owners: Sequence[str], surfaces_only: bool = Fal
     sandbox, proven = isolate(checked)
     restored = restore(proven, roles)
     verified = verify(proven, restored)
-    started = start(proven, verified)
-    reconciled = reconcile(proven, started)
+    reconciling = TaskGroup("reconcile", tooltip="Chain, balances, transactions in flight; at rest and running; a reader's journey")
+    at_rest = reconcile_at_rest(reconciling, proven, restored[0])
+    started = start(proven, [*verified, *at_rest])
+    reconciled = reconcile(reconciling, proven, started)
     measured = measure(proven, reconciled)
     sealed = seal([frozen, checked, *measured])
     signed = None if surfaces_only else sign_off(sealed, owners)
@@ -131,19 +136,27 @@ def start(proven: BaseOperator, verified: Tasks) -> Tasks:
     return [health, telemetry]
 
 
-def reconcile(proven: BaseOperator, started: Tasks) -> Tasks:
-    """Database, index and chain at one pinned block; then the same values as a user sees them."""
-    with TaskGroup("reconcile", tooltip="Chain continuity, balances, transactions in flight, a reader's journey"):
-        facts = [
+def reconcile_at_rest(reconciling: TaskGroup, proven: BaseOperator, database: BaseOperator) -> Tasks:
+    """Database, index and chain at one pinned block, and what was under way, before a worker or indexer may change either."""
+    with reconciling:
+        tasks = [
             ChainContinuityOperator(task_id="chain", trigger_rule=LEARN),
-            ReconciliationOperator(task_id="balances", trigger_rule=LEARN),
+            ReconciliationOperator(task_id="at_rest", moment=AT_REST, trigger_rule=LEARN),
             InFlightCensusOperator(task_id="in_flight", trigger_rule=LEARN),
         ]
+        for task in tasks:
+            [proven, database] >> task
+    return tasks
+
+
+def reconcile(reconciling: TaskGroup, proven: BaseOperator, started: Tasks) -> Tasks:
+    """Once more while the services run; then the same values as a user sees them."""
+    with reconciling:
+        running = ReconciliationOperator(task_id="running", moment=RUNNING, trigger_rule=LEARN)
         journey = UserJourneyOperator(task_id="user_journey", trigger_rule=LEARN)
-        for task in facts:
-            [proven, *started] >> task
-        [proven, facts[1]] >> journey
-    return [*facts, journey]
+        [proven, *started] >> running
+        [proven, running] >> journey
+    return [running, journey]
 
 
 def measure(proven: BaseOperator, reconciled: Tasks) -> Tasks:
