@@ -17,7 +17,7 @@ from dalp_dr_airflow.operators.decide import DecideOperator
 from dalp_dr_airflow.operators.seal import SealEvidenceOperator, newest_bundle
 from dalp_dr_airflow.operators.sign_off import APPROVE, REJECT, SignOffOperator
 from fake_run import FakeRun
-from synthetic_drill import CountFacts, a_record
+from synthetic_drill import TIMING, CountFacts, a_record
 
 BAD = CountFacts(3, 2, ("one is missing",))
 OTTO = {"id": "otto", "name": "Otto Owner"}
@@ -107,7 +107,7 @@ def test_a_later_attempt_is_sealed_again_with_a_link_to_the_bundle_before(with_p
     run = with_provenance
     run.record(a_record(run.plan, "reconciliation", facts=BAD, attempt=2))
     first = seal(run)
-    run.record(a_record(run.plan, "reconciliation", attempt=3))
+    run.record(a_record(run.plan, "reconciliation", attempt=3), a_record(run.plan, "timing", facts=TIMING, attempt=3))
     second = seal(run)
     assert (first["proposed"], second["proposed"]) == ("FIX", "READY")
     listing = newest_bundle(Drill.open(run.context())).read_manifest()
