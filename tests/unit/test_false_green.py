@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +11,20 @@ import pytest
 import sandbox_sample
 import synthetic_drill
 from dalp_dr import decide
+from dalp_dr.chain import reconciliation
+from dalp_dr.configuration import rebuild
+from dalp_dr.configuration.values import Difference
 from dalp_dr.database import recovered
 from dalp_dr.dossier import Dossier
 from dalp_dr.evidence import bundle
+from dalp_dr.isolation import privileges
+from dalp_dr.kubernetes_resources import restored
+from dalp_dr.model.check import Verdict
+from dalp_dr.model.environment import Environment
+from dalp_dr.object_storage import versions
+from dalp_dr.services import health
 from dalp_dr.succession import outdated
+from dalp_dr.timing.measure import TimingFacts, measure
 
 PLAN = synthetic_drill.a_plan()
 GOOD = synthetic_drill.good_records(PLAN)
@@ -85,3 +96,137 @@ def a_cluster(ready: str) -> dict[str, Any]:
 @pytest.mark.parametrize(("ready", "at"), [("True", "2026-10-06T06:02:00Z"), ("False", None), ("Unknown", None)])
 def test_only_a_ready_database_has_a_moment_at_which_it_was_ready(ready: str, at: str | None) -> None:
     assert recovered.facts_from(sandbox_sample.PLAN, a_cluster(ready), None, None).healthy_at == at
+
+
+# ---- subjects that drop out of every check
+
+
+def environment_with(**changes: Any) -> dict[str, Any]:
+    return synthetic_drill.ENVIRONMENT.model_dump(mode="json") | changes
+
+
+def left_out(pattern: str) -> dict[str, Any]:
+    document = environment_with()
+    document["source"]["namespaces"][0]["leave_out"] = [pattern]
+    return document
+
+
+DROPS = {
+    "the database cluster's name begins every name": (
+        environment_with(database=environment_with()["database"] | {"cluster": "dalp"}),
+        "database.cluster",
+    ),
+    "everything is left out": (left_out("*"), "leave_out: * would leave out"),
+    "the signer is left out": (left_out("dalp-s?gner"), "dalp-signer"),
+    "one RPC node confirms itself": (
+        environment_with(connections={"rpc_primary": "dalp_rpc", "rpc_secondary": "dalp_rpc"}),
+        "one node cannot confirm itself",
+    ),
+}
+
+
+@pytest.mark.parametrize(("document", "says"), DROPS.values(), ids=DROPS.keys())
+def test_an_environment_that_takes_something_out_of_all_checks_is_refused(document: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)):
+        Environment.model_validate(document)
+
+
+def test_rows_that_name_a_bucket_nobody_declared_are_told() -> None:
+    row = {"id": "1", "kind": "export", "object_key": "exports/a", "version_id": "v1", "size_bytes": "1", "sha256": "aa"}
+    rows = [row | {"bucket": "dalp-documents"}, row | {"id": "2", "bucket": "dalp-exports"}]
+    listed = [{"key": "exports/a", "version_id": "v1", "last_modified": "2026-10-06T05:00:00Z", "size_bytes": 1, "etag": "e"}]
+    listed[0]["is_delete_marker"] = False
+    read = [{"key": "exports/a", "version_id": "v1", "size_bytes": 1, "sha256": "aa"}]
+
+    def verdict(documents: list[dict[str, Any]]) -> Verdict:
+        found = versions.facts_from(sandbox_sample.PLAN, "dalp-documents", listed, documents, read)
+        return versions.judge_documents(found, sandbox_sample.PLAN).verdict
+
+    assert (verdict(rows[:1]), verdict(rows)) == (Verdict.PASS, Verdict.INCONCLUSIVE)
+
+
+def test_a_restore_of_another_backup_is_no_restore_of_this_drill() -> None:
+    def verdict(backup: str) -> Verdict:
+        facts = restored.RestoreFacts(
+            "app", "drill-1-app-1", backup, "Completed", "2026-10-06T06:01:00Z", "2026-10-06T06:02:00Z", 9, (), (), True, (), 9, (), ""
+        )
+        return restored.judge_completed(facts, PLAN).verdict
+
+    assert (verdict("app-20261006"), verdict("app-20260706")) == (Verdict.PASS, Verdict.FAIL)
+
+
+# ---- nothing was looked at, and it passed
+
+
+def test_sessions_that_nobody_looks_for_prove_nothing() -> None:
+    silent = tuple(s.model_copy(update={"database_session": None}) for s in sandbox_sample.PLAN.environment.services)
+    plan = replace(sandbox_sample.PLAN, environment=sandbox_sample.an_environment(services=silent))
+    facts = health.ApplicationHealth((), (), (health.SandboxPod("n", "p", "10.0.0.1", "", True),), sandbox_sample.SYSTEM_ID)
+    assert health.sessions_on_restored_database(facts, plan).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("holders", "verdict"), [(1, Verdict.PASS), (0, Verdict.INCONCLUSIVE)])
+def test_tokens_that_nobody_holds_reconcile_nothing(holders: int, verdict: Verdict) -> None:
+    hashes = {"primary": "0xaa", "secondary": "0xaa"}
+    supplies = {"primary": "0", "secondary": "0"}
+    token = reconciliation.TokenComparison("0x01", "GLD", "0", supplies, "0", holders, holders, 0, "0", 0, "0", ())
+    facts = reconciliation.Reconciliation(9, "0xaa", hashes, "primary", "s", (token,), (), (), (), 0, (), None)
+    assert reconciliation.judge_index(facts, PLAN).verdict is verdict
+
+
+def test_a_malformed_forgery_is_not_a_refused_one() -> None:
+    def verdict(status: int, message: str) -> Verdict:
+        environment = sandbox_sample.PLAN.environment
+        facts = privileges.facts_from(
+            [(a, {"allowed": False}) for a in privileges.forbidden(environment)],
+            [(f.name, status, message) for f in privileges.forged(environment, sandbox_sample.PLAN)],
+            [],
+        )
+        return privileges.source_writes_denied(facts, sandbox_sample.PLAN).verdict
+
+    assert verdict(422, "forbidden: ValidatingAdmissionPolicy 'dalp-dr-restores' denied request: no") is Verdict.PASS
+    assert verdict(422, "Restore is invalid: spec.hooks: Required value") is Verdict.INCONCLUSIVE
+
+
+# ---- figures that were zero by construction
+
+
+def a_release(installed: str) -> rebuild.Configuration:
+    differing = () if installed == "same" else (Difference("replicas", "aa", "bb"),)
+    return rebuild.Configuration(
+        "a" * 40,
+        tuple(
+            rebuild.Rebuilt(role, role, 1, "deployed", role, "1", "1", "aa", "aa", differing, ("Service/a",), (), ()) for role in PLAN.roles
+        ),
+    )
+
+
+def measured(**facts: Any) -> TimingFacts:
+    plan = sandbox_sample.PLAN
+    found = [
+        synthetic_drill.a_record(plan, kind, "dalp-documents" if kind == "object_versions" else "drill", value, captures=())
+        for kind, value in facts.items()
+    ]
+    return measure(plan, found)
+
+
+def test_objects_are_as_old_as_the_rows_they_were_compared_with() -> None:
+    listing = versions.facts_from(sandbox_sample.PLAN, "dalp-documents", [], [], [])
+    assert measured(object_versions=listing).rpo_by_surface["object_storage"] == 30.0
+
+
+@pytest.mark.parametrize(("installed", "rpo"), [("same", 0.0), ("other", None)])
+def test_configuration_that_git_does_not_have_is_not_recovered_without_loss(installed: str, rpo: float | None) -> None:
+    assert measured(configuration=a_release(installed)).rpo_by_surface["configuration"] == rpo
+
+
+def test_reconciled_is_when_the_last_comparison_with_the_chain_was_done() -> None:
+    hashes = {"primary": "0xaa", "secondary": "0xaa"}
+    token = reconciliation.TokenComparison("0x01", "GLD", "5", hashes.fromkeys(hashes, "5"), "5", 1, 1, 1, "5", 1, "5", ())
+    facts = reconciliation.Reconciliation(9, "0xaa", hashes, "primary", "s", (token,), (), (), (), 1, (), None)
+    plan = sandbox_sample.PLAN
+    records = [
+        synthetic_drill.a_record(plan, "reconciliation", "running", facts, recorded_at="2026-10-06T06:05:00Z"),
+        synthetic_drill.a_record(plan, "chain", recorded_at="2026-10-06T06:07:00Z"),
+    ]
+    assert [m.at for m in measure(plan, records).marks if m.name == "reconciled"] == ["2026-10-06T06:07:00Z"]

@@ -248,8 +248,10 @@ def judge_index(facts: Reconciliation, plan: DrillPlan) -> CheckResult:
     )
     if wrong:
         return failed(expected, f"{seen}; {len(wrong)} differences", [*wrong, *unsure])
-    if unsure or not facts.tokens:
-        return inconclusive(expected, f"{seen}; {len(unsure)} answers missing", unsure or ["the index has no token"])
+    if not any(t.holders_checked for t in facts.tokens):
+        unsure.append("the index has no token" if not facts.tokens else "no balance was compared")
+    if unsure:
+        return inconclusive(expected, f"{seen}; {len(unsure)} answers missing", unsure)
     return expect(True, expected, seen)
 
 

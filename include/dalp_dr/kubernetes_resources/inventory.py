@@ -136,7 +136,7 @@ def _sealed(plan: DrillPlan, role: str, secret: dict[str, Any] | None, released:
     """Every value is our dummy; a secret that was given the read-only key again carries our annotation."""
     if secret is None:
         return True  # its absence is the inventory's finding
-    if released and naming.LABEL_DRILL in (secret["metadata"].get("annotations") or {}):
+    if released and (secret["metadata"].get("annotations") or {}).get(naming.LABEL_DRILL) == plan.drill_id:
         return True
     name = secret["metadata"]["name"]
     return all(value == sealed_value(plan, role, name, key) for key, value in (secret.get("data") or {}).items())

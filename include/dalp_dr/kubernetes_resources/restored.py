@@ -107,6 +107,9 @@ def judge_completed(facts: RestoreFacts, plan: DrillPlan) -> CheckResult:
     expected = f"Restore of {facts.backup} Completed, no errors, objects restored"
     if facts.phase == "Completed" and not facts.results_read:
         return inconclusive(expected, UNREAD, findings)
+    planned = next((b.backup for b in plan.backups if b.role == facts.role), None)
+    if facts.backup != planned:
+        findings.append(f"{facts.restore}: restored backup {facts.backup}, planned was {planned}")
     if facts.restored_objects == 0:
         findings.append(f"{facts.restore}: Velero restored no object at all")
     good = facts.phase == "Completed" and not findings

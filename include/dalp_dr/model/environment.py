@@ -7,6 +7,7 @@ Source and sandbox are two types: nothing that accepts one accepts the other.
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -273,4 +274,20 @@ class Environment(Document):
             raise ValueError("evidence_bucket: evidence must not share a bucket with the backups it speaks of")
         if {s.kind for s in self.observability.signals} != {"metric", "log", "trace"}:
             raise ValueError("observability.signals: name at least one metric, one log line and one trace")
+        if self.connections.rpc_primary == self.connections.rpc_secondary:
+            raise ValueError("connections.rpc_secondary: is rpc_primary; one node cannot confirm itself")
+        self._nothing_needed_is_left_out()
         return self
+
+    def _nothing_needed_is_left_out(self) -> None:
+        """Names that are never restored would drop out of every check; none of them may be a service's or a sealed Secret's."""
+        for place, source in enumerate(self.source.namespaces):
+            needed = {w for s in self.services if s.role == source.role for w in (s.service, s.workload.split("/", 1)[1])}
+            needed |= {*source.seal_secrets, *source.object_read_secrets, *source.configuration}
+            patterns = [(f"source.namespaces[{place}].leave_out", pattern) for pattern in source.leave_out]
+            if source.name == self.database.namespace:
+                cluster = self.database.cluster
+                patterns += [("database.cluster: its own objects are not restored with the rest", p) for p in (cluster, f"{cluster}-*")]
+            for field, pattern in patterns:
+                if hit := sorted(name for name in needed if fnmatchcase(name, pattern)):
+                    raise ValueError(f"{field}: {pattern} would leave out {hit[0]}, which the drill needs")

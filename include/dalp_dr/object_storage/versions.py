@@ -8,8 +8,9 @@ The point is the restored database's where there is one: rows and objects are co
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -70,7 +71,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class ObjectVersions:
-    """One bucket. Counts are of the named prefixes; `foreign`: rows whose key is outside of them."""
+    """One bucket. Counts are of the named prefixes; `foreign`: rows whose key is outside of them.
+
+    `unknown_buckets`: bucket -> number of rows that name it, of those that the environment file does not know.
+    """
 
     bucket: str
     at: str
@@ -85,6 +89,7 @@ class ObjectVersions:
     noncurrent: tuple[Reading, ...]
     noncurrent_population: int
     foreign: tuple[str, ...]
+    unknown_buckets: dict[str, int] = field(default_factory=dict)
 
 
 def current_at(versions: list[Version], moment: datetime) -> VersionAt:
@@ -113,6 +118,11 @@ def reads_needed(plan: DrillPlan, bucket: str, rows: Iterable[Mapping[str, Any]]
 
 def _own(bucket: str, documents: Rows) -> list[Mapping[str, Any]]:
     return [d for d in documents if required(d, "bucket") == bucket]
+
+
+def _unknown_buckets(plan: DrillPlan, documents: Rows) -> dict[str, int]:
+    known = {bucket.name for bucket in plan.environment.object_storage}
+    return dict(sorted(Counter(name for d in documents if (name := required(d, "bucket")) not in known).items()))
 
 
 def _noncurrent(plan: DrillPlan, grouped: Mapping[str, list[Version]]) -> list[Version]:
@@ -154,6 +164,7 @@ def facts_from(
         noncurrent=tuple(_reading(v, answers) for v in _sample(plan, grouped)),
         noncurrent_population=len(population),
         foreign=tuple(sorted(k for d in own if not (k := required(d, "object_key")).startswith(tuple(prefixes)))),
+        unknown_buckets=_unknown_buckets(plan, documents),
     )
 
 
@@ -227,6 +238,7 @@ def judge_documents(facts: ObjectVersions, plan: DrillPlan) -> CheckResult:
         if problem:
             (wrong if certain else unsure).append(f"{document.key} (document {document.id}): {problem}")
     seen = f"{len(facts.documents) - len(wrong) - len(unsure)} of {len(facts.documents)} rows resolve"
+    unsure += [f"{count} rows name bucket {name}, which is not in the environment file" for name, count in facts.unknown_buckets.items()]
     if wrong:
         return failed(expected, seen, [*wrong, *unsure])
     return inconclusive(expected, seen, unsure) if unsure or not facts.documents else expect(True, expected, seen)

@@ -171,6 +171,8 @@ def sessions_on_restored_database(facts: ApplicationHealth, plan: DrillPlan) -> 
     recovered = plan.database.window.system_id if plan.database else ""
     if not facts.system_id or not facts.pods:
         return inconclusive(wanted, "the server or the pods did not tell who they are")
+    if not any(service.database_session for service in expected(plan)):
+        return inconclusive(wanted, "the environment file names no service's database_session, so nothing was looked for")
     by_address = {p.address: p for p in facts.pods}
     wrong = [f"the server asked has system id {facts.system_id}, not {recovered}"] if recovered and facts.system_id != recovered else []
     wrong += [
