@@ -42,6 +42,15 @@ class DecideOperator(BaseOperator):
         dossier = sealed.dossier()
         proposal = decide.propose(dossier, missing_captures=bundle.missing_captures(dossier, sealed.files))
         self.refuse_outdated(drill, sealed, proposal)
+        final = self.state(drill, sealed, proposal)
+        summary = decide.summary(dossier, proposal, final.decision, sealed.manifest_sha256, final.sign_off_problem)
+        self.finish(drill, summary, proposal)
+        if not (final.decision is decide.Decision.READY or (self.surfaces_only and proposal.verdict is Verdict.PASS)):
+            raise NotReadyError(in_words(summary))
+        return {"decision": final.decision.value, "bundle_sha256": sealed.manifest_sha256}
+
+    def state(self, drill: Drill, sealed: bundle.Bundle, proposal: decide.Proposal) -> decide.Final:
+        """Takes the decision and adds it to the bundle and the ledger as a signed statement."""
         answer, envelope = signed_answer(sealed)
         final = decide.final(proposal, drill.plan, sealed.manifest_sha256, answer)
         said = statement.decision(
@@ -53,11 +62,7 @@ class DecideOperator(BaseOperator):
             sign_off_sha256=canonical.sha256(envelope) if envelope else None,
         )
         state_after_seal(drill, "decision", said, {"decision": final.decision.value, "verdict": proposal.verdict.value})
-        summary = decide.summary(dossier, proposal, final.decision, sealed.manifest_sha256, final.sign_off_problem)
-        self.finish(drill, summary, proposal)
-        if not (final.decision is decide.Decision.READY or (self.surfaces_only and proposal.verdict is Verdict.PASS)):
-            raise NotReadyError(in_words(summary))
-        return {"decision": final.decision.value, "bundle_sha256": sealed.manifest_sha256}
+        return final
 
     def refuse_outdated(self, drill: Drill, sealed: bundle.Bundle, proposal: decide.Proposal) -> None:
         """A bundle that does not hold the newest records decides nothing. Raises NotReadyError."""

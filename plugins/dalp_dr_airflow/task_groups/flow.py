@@ -52,10 +52,8 @@ def drill(roles: Sequence[str], owners: Sequence[str], surfaces_only: bool = Fal
     sandbox, proven = isolate(checked)
     restored = restore(proven, roles)
     verified = verify(proven, restored)
-    reconciling = TaskGroup("reconcile", tooltip="Chain, balances, transactions in flight; at rest and running; a reader's journey")
-    at_rest = reconcile_at_rest(reconciling, proven, restored[0])
-    started = start(proven, [*verified, *at_rest])
-    reconciled = reconcile(reconciling, proven, started)
+    started = start(proven, verified)
+    reconciled = reconcile(proven, started)
     measured = measure(proven, reconciled)
     sealed = seal([frozen, checked, *measured])
     signed = None if surfaces_only else sign_off(sealed, owners)
@@ -112,6 +110,10 @@ def verify(proven: BaseOperator, restored: Tasks) -> Tasks:
             RecoveryPointProofOperator(task_id="recovery_point", trigger_rule=LEARN),
             DatabaseIntegrityOperator(task_id="database_integrity", trigger_rule=LEARN),
             BucketVersionCheckOperator(task_id="object_versions", trigger_rule=LEARN),
+            # Chain, balances and what was under way are read at rest: a released worker or indexer would change them.
+            ChainContinuityOperator(task_id="chain", trigger_rule=LEARN),
+            ReconciliationOperator(task_id="balances_at_rest", moment=AT_REST, trigger_rule=LEARN),
+            InFlightCensusOperator(task_id="in_flight", trigger_rule=LEARN),
         ]
         namespaces = [
             NamespaceInventoryOperator(task_id="inventory", trigger_rule=LEARN),
@@ -136,23 +138,10 @@ def start(proven: BaseOperator, verified: Tasks) -> Tasks:
     return [health, telemetry]
 
 
-def reconcile_at_rest(reconciling: TaskGroup, proven: BaseOperator, database: BaseOperator) -> Tasks:
-    """Database, index and chain at one pinned block, and what was under way, before a worker or indexer may change either."""
-    with reconciling:
-        tasks = [
-            ChainContinuityOperator(task_id="chain", trigger_rule=LEARN),
-            ReconciliationOperator(task_id="at_rest", moment=AT_REST, trigger_rule=LEARN),
-            InFlightCensusOperator(task_id="in_flight", trigger_rule=LEARN),
-        ]
-        for task in tasks:
-            [proven, database] >> task
-    return tasks
-
-
-def reconcile(reconciling: TaskGroup, proven: BaseOperator, started: Tasks) -> Tasks:
-    """Once more while the services run; then the same values as a user sees them."""
-    with reconciling:
-        running = ReconciliationOperator(task_id="running", moment=RUNNING, trigger_rule=LEARN)
+def reconcile(proven: BaseOperator, started: Tasks) -> Tasks:
+    """Balances once more while the services run; then the same values as a user sees them."""
+    with TaskGroup("reconcile", tooltip="Balances while the services run; a reader's journey"):
+        running = ReconciliationOperator(task_id="balances", moment=RUNNING, trigger_rule=LEARN)
         journey = UserJourneyOperator(task_id="user_journey", trigger_rule=LEARN)
         [proven, *started] >> running
         [proven, running] >> journey
