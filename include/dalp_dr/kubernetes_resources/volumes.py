@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dalp_dr import naming
-from dalp_dr.model.check import CheckResult, expect, failed
+from dalp_dr.model.check import CheckResult, expect, failed, inconclusive
 from dalp_dr.model.plan import DrillPlan
 
 MANIFEST = "SHA256SUMS"
@@ -16,8 +16,8 @@ MANIFEST = "SHA256SUMS"
 PROGRAM = """
 import hashlib, json, os
 root, files, total, tree, sums = "/volume", 0, 0, hashlib.sha256(), {}
-for folder, names, found in sorted(os.walk(root)):
-    names[:] = [n for n in names if not (folder == root and n in (".velero", "lost+found"))]
+for folder, names, found in os.walk(root):
+    names[:] = sorted(n for n in names if not (folder == root and n in (".velero", "lost+found")))
     for name in sorted(found):
         path = os.path.join(folder, name)
         if os.path.islink(path) or not os.path.isfile(path):
@@ -115,15 +115,18 @@ def judge(facts: VolumeFacts, plan: DrillPlan) -> CheckResult:
     read = {v.claim: v for v in facts.volumes}
     bad = [f"{facts.namespace}/{c}: the claim was not restored" for c in facts.claims_in_backup if c not in read]
     bad += [f"{facts.namespace}/{v.claim}: {problem}" for v in facts.volumes if (problem := _problem(v))]
-    seen = f"{len(facts.volumes)} read, {sum(v.bytes_ or 0 for v in facts.volumes)} bytes"
+    seen = f"{sum(v.bytes_ is not None for v in facts.volumes)} read, {sum(v.bytes_ or 0 for v in facts.volumes)} bytes"
     if not facts.claims_in_backup and not facts.volumes:
         return failed("at least one volume", "none: nothing was proven", (f"{facts.namespace}: no claim in {facts.backup}",))
-    return expect(not bad, expected, seen, bad)
+    unread = [f"{facts.namespace}/{v.claim}: could not be read: {v.error}" for v in facts.volumes if v.bytes_ is None]
+    if unread and not bad:
+        return inconclusive(expected, f"{seen}, {len(unread)} unread", unread)
+    return expect(not bad, expected, seen, [*bad, *unread])
 
 
 def _problem(volume: Volume) -> str | None:
     if volume.bytes_ is None:
-        return f"could not be read: {volume.error}"
+        return None
     if volume.expected_bytes is None:
         return f"empty volume: the backup holds no data of it ({volume.files} files found)"
     if volume.wrong_files:
