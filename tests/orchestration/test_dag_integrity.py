@@ -55,6 +55,14 @@ def test_every_setup_has_its_teardown(dag: Any) -> None:
     assert setups == torn_down == {"isolate.sandbox"}
 
 
+def test_a_drill_that_never_got_its_sandbox_is_sealed_all_the_same(dag: Any) -> None:
+    """Airflow runs nothing between a setup and its teardown when the setup did not succeed, whatever the trigger rule."""
+    refusal = dag.get_task("seal.refusal")
+    assert list(refusal.get_upstreams_only_setups()) == []
+    assert (refusal.trigger_rule, refusal.upstream_task_ids) == ("all_failed", {"seal.evidence"})
+    assert "seal.refusal" in dag.get_task("decide.decision").upstream_task_ids
+
+
 def test_a_failed_teardown_does_not_decide(dag: Any) -> None:
     assert [t.task_id for t in dag.tasks if t.is_teardown and t.on_failure_fail_dagrun] == []
 

@@ -6,8 +6,8 @@
 Reconciliation looks twice: at rest, before any restored service may write, and once more while the services run.
 
 Joins run as soon as everything before them is done and the sandbox was proven closed (LEARN): one finding never hides
-another, and a refused drill leaves the later stages upstream_failed. `seal` and `decide` always run; `decide` is the
-only leaf and green for READY alone.
+another, and a refused drill leaves the later stages upstream_failed and is sealed all the same. `seal` and `decide`
+always run; `decide` is the only leaf and green for READY alone.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ def drill(roles: Sequence[str], owners: Sequence[str], surfaces_only: bool = Fal
     started = start(proven, verified)
     reconciled = reconcile(proven, started)
     measured = measure(proven, reconciled)
-    sealed = seal([frozen, checked, *measured])
+    sealed, refused = seal([frozen, checked, *measured])
     signed = None if surfaces_only else sign_off(sealed, owners)
-    decide(sealed, signed, surfaces_only)
+    decide([sealed, refused, *([signed] if signed else [])], surfaces_only)
     teardown(sandbox, sealed)
 
 
@@ -161,12 +161,17 @@ def measure(proven: BaseOperator, reconciled: Tasks) -> Tasks:
     return [timing, *closing]
 
 
-def seal(before: Tasks) -> BaseOperator:
-    """The bundle of everything recorded so far, signed."""
+def seal(before: Tasks) -> tuple[BaseOperator, BaseOperator]:
+    """The bundle of everything recorded so far, signed; also that of a drill that never got its sandbox.
+
+    Airflow runs no task between a setup and its teardown when the setup did not succeed, whatever the trigger rule. What
+    seals a refused drill therefore does not stand before the teardown.
+    """
     with TaskGroup("seal", tooltip="Bundle, signature, ledger, report"):
         sealed = SealEvidenceOperator(task_id="evidence", trigger_rule=ALWAYS)
-        before >> sealed
-    return sealed
+        refused = SealEvidenceOperator(task_id="refusal", trigger_rule=TriggerRule.ALL_FAILED)
+        before >> sealed >> refused
+    return sealed, refused
 
 
 def sign_off(sealed: BaseOperator, owners: Sequence[str]) -> BaseOperator:
@@ -183,11 +188,11 @@ def sign_off(sealed: BaseOperator, owners: Sequence[str]) -> BaseOperator:
     return signed
 
 
-def decide(sealed: BaseOperator, signed: BaseOperator | None, surfaces_only: bool) -> BaseOperator:
+def decide(said: Tasks, surfaces_only: bool) -> BaseOperator:
     """READY or FIX. The only leaf."""
     with TaskGroup("decide", tooltip="READY, or FIX with its reasons"):
         decided = DecideOperator(task_id="decision", surfaces_only=surfaces_only, trigger_rule=ALWAYS, retries=0)
-        [t for t in (sealed, signed) if t is not None] >> decided
+        said >> decided
     return decided
 
 
