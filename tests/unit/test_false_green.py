@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import fake_node
 import sandbox_sample
 import synthetic_drill
 from dalp_dr import decide
-from dalp_dr.chain import reconciliation
+from dalp_dr.chain import in_flight, reconciliation
+from dalp_dr.cli import verify
 from dalp_dr.configuration import rebuild
 from dalp_dr.configuration.values import Difference
 from dalp_dr.database import recovered
 from dalp_dr.dossier import Dossier
 from dalp_dr.evidence import bundle
+from dalp_dr.evidence.verify import NOT_INTACT, READY
 from dalp_dr.isolation import privileges
-from dalp_dr.kubernetes_resources import restored
+from dalp_dr.kubernetes_resources import backups, restored
 from dalp_dr.model.check import Verdict
 from dalp_dr.model.environment import Environment
+from dalp_dr.model.plan import utc
 from dalp_dr.object_storage import versions
 from dalp_dr.services import health
 from dalp_dr.succession import outdated
@@ -230,3 +235,30 @@ def test_reconciled_is_when_the_last_comparison_with_the_chain_was_done() -> Non
         synthetic_drill.a_record(plan, "chain", recorded_at="2026-10-06T06:07:00Z"),
     ]
     assert [m.at for m in measure(plan, records).marks if m.name == "reconciled"] == ["2026-10-06T06:07:00Z"]
+
+
+def test_an_attempt_that_a_later_one_replaced_is_not_ready_any_more(tmp_path: Path) -> None:
+    folder = tmp_path / PLAN.drill_id
+    first = synthetic_drill.decided(synthetic_drill.sealed(PLAN, GOOD))
+    first.write(folder / "bundle")
+    assert verify.check(folder / "bundle", (synthetic_drill.PUBLIC,), **synthetic_drill.CATALOGUE).exit_code == READY
+    (folder / "bundle").rename(folder / "bundle-01")
+    failing = synthetic_drill.a_record(PLAN, "reconciliation", facts=synthetic_drill.CountFacts(3, 2), attempt=2)
+    synthetic_drill.sealed(PLAN, (*GOOD, failing), previous=first.manifest_sha256, attempt=2).write(folder / "bundle")
+    again = verify.check(folder / "bundle-01", (synthetic_drill.PUBLIC,), **synthetic_drill.CATALOGUE)
+    assert again.exit_code == NOT_INTACT and "later attempt" in again.problems[0].what
+
+
+def test_the_data_of_a_namesake_in_another_namespace_is_not_this_claims() -> None:
+    entry = {"pvcName": "data-0", "pvcNamespace": "other", "backupMethod": "PodVolumeBackup", "pvbInfo": {"size": 5}, "result": "succeeded"}
+    assert [(v.method, v.bytes_) for v in backups.volumes(["data-0"], [entry], "dalp")] == [("none", None)]
+    assert [(v.method, v.bytes_) for v in backups.volumes(["data-0"], [entry], "other")] == [("PodVolumeBackup", 5)]
+
+
+def test_a_transfer_of_a_token_that_no_request_names_is_lost_too() -> None:
+    at = int(utc("2026-10-06T05:59:30Z").timestamp()) - 2 * 100
+    node = fake_node.Node(head=200, genesis_seconds=at, transfers=[(150, 1, fake_node.ZERO, fake_node.ALICE, 7)])
+    checkpoint = [{"chain_id": "31337", "block_number": "90", "block_hash": fake_node.digest(90)}]
+    nodes = {"primary": node, "secondary": node}
+    assert in_flight.facts_from(sandbox_sample.PLAN, [], checkpoint, nodes).operations_lost == 0
+    assert in_flight.facts_from(sandbox_sample.PLAN, [], checkpoint, nodes, [{"address": fake_node.TOKEN}]).operations_lost == 1

@@ -87,8 +87,11 @@ class Census:
     contradictions: tuple[str, ...]
 
 
-def facts_from(plan: DrillPlan, requests: Rows, checkpoint: Rows, nodes: Mapping[str, Ask]) -> InFlight:
-    """The facts of kind `in_flight`. Both nodes are asked for receipts: one that lags does not make a transaction missing."""
+def facts_from(plan: DrillPlan, requests: Rows, checkpoint: Rows, nodes: Mapping[str, Ask], tokens: Rows = ()) -> InFlight:
+    """The facts of kind `in_flight`. Both nodes are asked for receipts: one that lags does not make a transaction missing.
+
+    `tokens`: those of the index; what happened to a token that no request names is lost all the same.
+    """
     _, number, _ = checkpoint_of(plan, checkpoint)
     kept = [r for r in requests if required(r, "status").upper() not in TERMINAL - {"COMPLETED"}]
     hashes = sorted({h.lower() for r in requests if (h := text(r, "tx_hash"))})
@@ -96,7 +99,9 @@ def facts_from(plan: DrillPlan, requests: Rows, checkpoint: Rows, nodes: Mapping
     errors: list[str] = []
     for name, ask in nodes.items():
         _look_up(name, ask, found)
-    since, head, lost = _lost(plan, requests, set(hashes), number, nodes, errors)
+    searched = {required(r, "token").lower() for r in requests} | {required(t, "address").lower() for t in tokens}
+    searched |= {t.lower() for t in plan.environment.chain.tokens}
+    since, head, lost = _lost(plan, sorted(searched), set(hashes), number, nodes, errors)
     signers = _signers({f.sender for f in found.values() if f.sender}, nodes, errors)
     used: set[str] = set()
     states = tuple(_state(r, found, lost, used) for r in kept)
@@ -135,14 +140,13 @@ def _look_up(name: str, ask: Ask, found: Mapping[str, _Found]) -> None:
 
 
 def _lost(
-    plan: DrillPlan, requests: Rows, hashes: set[str], number: int, nodes: Mapping[str, Ask], errors: list[str]
+    plan: DrillPlan, tokens: list[str], hashes: set[str], number: int, nodes: Mapping[str, Ask], errors: list[str]
 ) -> tuple[int | None, int | None, list[LostOperation]]:
     """(first block searched, head, transfers that no request names), from the first node at the head that answers.
 
     From the recovery point on, or from the index's checkpoint where that is older: a released indexer may have caught up.
     """
     point = utc(plan.database.target_time if plan.database else plan.objects.at)
-    tokens = sorted({required(r, "token").lower() for r in requests} | {t.lower() for t in plan.environment.chain.tokens})
     for name, head in _heads(nodes, number, errors):
         events: list[token.Transfer] = []
         try:

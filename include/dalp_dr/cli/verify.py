@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from dalp_dr.cli import places
-from dalp_dr.evidence import archive, dsse, ledger_verification
+from dalp_dr.errors import EvidenceError
+from dalp_dr.evidence import archive, canonical, dsse, ledger_verification, manifest
+from dalp_dr.evidence.problem import Problem
 from dalp_dr.evidence.verify import Verification
 from dalp_dr.evidence.verify import verify as verify_bundle
 from dalp_dr.model.check import Verdict
@@ -51,11 +53,25 @@ def check(
     expected = drill_id or next((p.name for p in (path.resolve(), *path.resolve().parents[:1]) if _DRILL_FOLDER.match(p.name)), None)
     if ledger is None:
         result = verify_bundle(bundle, keys, expected, **catalogue)
-        return result.with_more((), ("ledger not checked; give it with --ledger",))
+        return result.with_more(_superseded(path, result), ("ledger not checked; give it with --ledger",))
     found = ledger_verification.check(ledger_verification.read_folder(ledger), keys, head)
     result = verify_bundle(bundle, found.keys.values(), expected, **catalogue)
     place = ledger_verification.bundle_problems(found, bundle, result.key_id) if result.attempt is not None else ()
     return result.with_more([*found.problems, *place], found.notes)
+
+
+def _superseded(path: Path, result: Verification) -> list[Problem]:
+    """A bundle beside this one that names it as the one before: what it said does not count any more."""
+    problems = []
+    for listing in sorted(path.resolve().parent.glob(f"*/{manifest.NAME}")):
+        try:
+            later = manifest.decode(listing.read_bytes())
+        except (OSError, EvidenceError):
+            continue  # that one is not the one asked about
+        if later.previous == result.bundle_sha256 and later.drill_id == result.drill_id:
+            digest = canonical.sha256(listing.read_bytes())
+            problems.append(Problem(listing.parent.name, f"is a later attempt of this drill ({digest[:16]}); it counts, not this one"))
+    return problems
 
 
 def text(result: Verification) -> str:

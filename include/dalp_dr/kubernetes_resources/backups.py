@@ -91,10 +91,18 @@ def newer_failed(
     return tuple(sorted(names))
 
 
-def volumes(claims: Iterable[str], volumeinfo: Iterable[dict[str, Any]]) -> tuple[VolumeBackup, ...]:
-    """What the backup holds of every claim: those listed in its resource list and those in its volume information."""
+def of_namespace(volumeinfo: Iterable[dict[str, Any]], namespace: str | None) -> list[dict[str, Any]]:
+    """The entries of Velero's volume information that are about claims of this namespace; all of them for None."""
+    return [entry for entry in volumeinfo if namespace is None or entry.get("pvcNamespace") in (None, "", namespace)]
+
+
+def volumes(claims: Iterable[str], volumeinfo: Iterable[dict[str, Any]], namespace: str | None = None) -> tuple[VolumeBackup, ...]:
+    """What the backup holds of every claim: those listed in its resource list and those in its volume information.
+
+    `namespace`: of the claims; a backup of several namespaces may hold another claim of the same name.
+    """
     known: dict[str, VolumeBackup] = {}
-    for entry in volumeinfo:
+    for entry in of_namespace(volumeinfo, namespace):
         claim, info = entry.get("pvcName") or "", entry.get("pvbInfo") or {}
         method = "none" if entry.get("skipped") else entry.get("backupMethod") or "none"
         if claim:
