@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
+from dalp_dr.chain.checks import AT_REST
 from dalp_dr.dossier import Dossier
 from dalp_dr.model.plan import utc
 from dalp_dr.model.record import Record
@@ -45,17 +46,39 @@ STANDS_ON: Mapping[str, tuple[str, ...]] = {
     ),
 }
 OF_NAMESPACES = ("restore_run", "namespace_inventory", "volumes")
+BEFORE_START = (("reconciliation", AT_REST), ("in_flight", "drill"))  # prove nothing once a restored service may have written
 
 
 def outdated(dossier: Dossier) -> tuple[str, ...]:
-    """One sentence for each newest record that was begun before the newest record it stands on was written."""
+    """One sentence for each newest record that was begun before the newest record it stands on was written, or that looked
+    at the database at rest when it was so no more."""
     newest = {key: record for key, record in dossier.newest.items() if record.facts is not None}
-    return tuple(
+    older = [
         f"{record.name} was begun before {ground.name} was written"
         for record in newest.values()
         for ground in _grounds(record, newest)
         if _before(record, ground)
-    )
+    ]
+    return (*older, *_too_late(dossier, newest))
+
+
+def _too_late(dossier: Dossier, newest: Mapping[tuple[str, str], Record]) -> Iterator[str]:
+    """Records about the database at rest that were made when services were running on that same database already."""
+    recovery = newest.get(("database_recovery", "drill"))
+    created = str((recovery.facts or {}).get("created_at") or "") if recovery else ""
+    ran = [
+        r for r in dossier.records if r.kind == "application_health" and any(p.get("service") for p in (r.facts or {}).get("pods") or ())
+    ]
+    for record in (newest[key] for key in BEFORE_START if key in newest):
+        for health in ran:
+            try:
+                on_this_database = not created or utc(created) < utc(health.recorded_at)
+                late = utc(record.recorded_at) > utc(health.began_at or health.recorded_at) + TOLERANCE
+            except (ValueError, TypeError):
+                continue
+            if on_this_database and late:
+                yield f"{record.name} was written after {health.name} saw services running on the database"
+                break
 
 
 def _grounds(record: Record, newest: Mapping[tuple[str, str], Record]) -> Iterator[Record]:

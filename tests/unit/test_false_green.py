@@ -26,6 +26,7 @@ from dalp_dr.kubernetes_resources import backups, restored
 from dalp_dr.model.check import Verdict
 from dalp_dr.model.environment import Environment
 from dalp_dr.model.plan import utc
+from dalp_dr.model.record import Record
 from dalp_dr.object_storage import versions
 from dalp_dr.services import health
 from dalp_dr.succession import outdated
@@ -67,6 +68,26 @@ def test_a_record_older_than_what_it_looked_at_proves_nothing(ground: str, of: s
     looked = synthetic_drill.a_record(PLAN, kind, subject)
     made = [synthetic_drill.a_record(PLAN, ground, of, attempt=n, recorded_at=f"2026-10-06T06:0{n}:30Z") for n in (1, 4)]
     assert bool(outdated(Dossier(PLAN, (looked, *made)))) is is_outdated
+
+
+RERUNS = {
+    "at rest as the graph makes it": ("06:02", "06:04", "06:01", False),
+    "cleared when the services were running": ("06:05", "06:04", "06:01", True),
+    "cleared together with the database": ("06:08", "06:04", "06:06", False),
+}
+
+
+@pytest.mark.parametrize(("at_rest", "healthy", "created", "is_late"), RERUNS.values(), ids=RERUNS.keys())
+def test_a_database_that_services_have_written_to_is_not_at_rest(at_rest: str, healthy: str, created: str, is_late: bool) -> None:
+    def record(kind: str, subject: str, at: str, facts: dict[str, Any]) -> Record:
+        return replace(synthetic_drill.a_record(PLAN, kind, subject, recorded_at=f"2026-10-06T{at}:00Z"), facts=facts)
+
+    records = (
+        record("database_recovery", "drill", created, {"created_at": f"2026-10-06T{created}:00Z"}),
+        record("reconciliation", "at_rest", at_rest, {}),
+        record("application_health", "drill", healthy, {"pods": [{"service": "dalp-worker"}]}),
+    )
+    assert any("at_rest" in sentence for sentence in outdated(Dossier(PLAN, records))) is is_late
 
 
 def test_records_written_after_the_seal_are_named() -> None:
