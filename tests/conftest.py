@@ -28,7 +28,6 @@ def _airflow_home() -> None:
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/unit.db",
         "AIRFLOW__API_AUTH__JWT_SECRET": "t" * 64,  # the API application refuses to start without one
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
 
 
