@@ -74,6 +74,7 @@ def request(params: Mapping[str, Any], dag_id: str, run_id: str, asked_at: datet
 NEEDS = {  # what a surface is judged by: rows that name objects, and the objects that Git renders
     Surface.OBJECT_STORAGE: Surface.DATABASE,
     Surface.CONFIGURATION: Surface.KUBERNETES_RESOURCES,
+    Surface.OBSERVABILITY: Surface.KUBERNETES_RESOURCES,  # its service starts only behind a proven, sealed restore
 }
 
 

@@ -64,6 +64,6 @@ class InFlightCensusOperator(DrillOperator):
 
     @staticmethod
     def census(drill: Drill) -> Gathered:
-        rows = drill.sql("requests", "checkpoint")
+        rows = drill.sql("requests", "checkpoint", "tokens")
         nodes = {name: hook.batch for name, hook in drill.nodes.items()}
-        return Gathered("in_flight", in_flight.facts_from(drill.plan, rows["requests"], rows["checkpoint"], nodes))
+        return Gathered("in_flight", in_flight.facts_from(drill.plan, rows["requests"], rows["checkpoint"], nodes, rows["tokens"]))

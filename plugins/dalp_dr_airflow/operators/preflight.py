@@ -116,7 +116,7 @@ class BackupCheckOperator(DrillOperator):
             location_mode=location["spec"].get("accessMode") or "ReadWrite",
             schedule_phase=None if schedule is None else (schedule.get("status") or {}).get("phase", ""),
             schedule_paused=bool((schedule or {}).get("spec", {}).get("paused")),
-            volumes=backups.volumes(_needing_data(drill, source.name, claims), info),
+            volumes=backups.volumes(_needing_data(drill, source.name, claims), info, source.name),
             server_version=drill.velero.server_version(),
         )
         asked = f"kubernetes: backups.velero.io {drill.environment.source.velero_namespace}/{point.backup if point else source.schedule}"

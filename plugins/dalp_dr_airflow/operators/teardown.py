@@ -55,12 +55,15 @@ class SandboxTeardownOperator(BaseOperator):
         removed = []
         for item in self.restores(drill):
             name = item["metadata"]["name"]
+            for part in ("policy", "modifiers"):  # before the Restore, or a rerun would not know their names
+                path = f"/api/v1/namespaces/{drill.velero.namespace}/configmaps/{name}-{part}"
+                try:
+                    drill.sandbox.delete(path, drill.sandbox.get(path)["metadata"]["uid"])
+                except Missing:
+                    continue
+                removed.append(f"configmaps/{name}-{part}")
             drill.velero.delete_restore(name, item["metadata"]["uid"])
             removed.append(f"restores/{name}")
-            for part in ("policy", "modifiers"):
-                path = f"/api/v1/namespaces/{drill.velero.namespace}/configmaps/{name}-{part}"
-                drill.sandbox.delete(path, drill.sandbox.get(path)["metadata"]["uid"])
-                removed.append(f"configmaps/{name}-{part}")
         for role in drill.plan.roles:
             path = f"/api/v1/namespaces/{drill.plan.namespace(role)}"
             try:

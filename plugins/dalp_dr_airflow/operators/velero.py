@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from dalp_dr import naming
 from dalp_dr.errors import FactError
-from dalp_dr.kubernetes_resources import inventory, restore, restored, volumes
+from dalp_dr.kubernetes_resources import backups, inventory, restore, restored, volumes
+from dalp_dr.kubernetes_resources.status import RESTORE_TERMINAL
 from dalp_dr.model.check import Surface
 from dalp_dr.services import start
 from dalp_dr_airflow.drill import Drill, Gathered
@@ -79,7 +80,8 @@ class VeleroRestoreOperator(DrillOperator):
     def newest(self, drill: Drill) -> tuple[str | None, bool]:
         """Name of this drill's newest Restore of the namespace, and whether it may be adopted."""
         prefix = naming.restore_name(drill.drill_id, self.role).rsplit("-", 1)[0] + "-"
-        own = {r["metadata"]["name"]: r for r in drill.velero.restores() if r["metadata"]["name"].startswith(prefix)}
+        mine = [r for r in drill.velero.restores() if (r["metadata"].get("labels") or {}).get(naming.LABEL_DRILL) == drill.drill_id]
+        own = {r["metadata"]["name"]: r for r in mine if r["metadata"]["name"].startswith(prefix)}
         name = max(own, key=lambda n: int(n.rsplit("-", 1)[-1]), default=None)
         bad = {"Failed", "FailedValidation", "PartiallyFailed"}
         return name, name is not None and (own[name].get("status") or {}).get("phase") not in bad
@@ -107,7 +109,7 @@ class VeleroRestoreOperator(DrillOperator):
         busy = [
             r["metadata"]["name"]
             for r in drill.velero.restores()
-            if (r.get("status") or {}).get("phase") == "InProgress"
+            if (r.get("status") or {}).get("phase") not in RESTORE_TERMINAL
             and (r["metadata"].get("labels") or {}).get(naming.LABEL_OWNED) != naming.OWNER
         ]
         if busy:
@@ -204,7 +206,7 @@ class VolumeContentOperator(DrillOperator):
         listed = volumes.claims(drill.backup_store.backup_resource_list(backup).get("v1/PersistentVolumeClaim", ()), source.name)
         sizes = {
             i["pvcName"]: (i.get("pvbInfo") or {}).get("size", 0)
-            for i in drill.backup_store.backup_volumeinfo(backup)
+            for i in backups.of_namespace(drill.backup_store.backup_volumeinfo(backup), source.name)
             if i.get("pvcName") and not i.get("skipped")
         }
         live = [c["metadata"]["name"] for c in drill.sandbox.list(f"/api/v1/namespaces/{plan.namespace(role)}/persistentvolumeclaims")]
