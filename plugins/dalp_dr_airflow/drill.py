@@ -247,9 +247,11 @@ class Drill:
         checks = [c for c in catalogue.checks_of(record.kind) if catalogue.asked(c, self.plan)]
         if record.facts is None:
             results = [(c, inconclusive(c.question, record.error or "no facts")) for c in checks]
-        else:
+        elif checks:
             facts = catalogue.KINDS[record.kind].decode(record.facts)
             results = [(c, c.judge(facts, self.plan)) for c in checks]
+        else:
+            results = []
         return Judged(record, uri, sha256, size, tuple(results))
 
     def begin(self) -> None:
