@@ -29,9 +29,7 @@ class FakeHttp:
     """`answer(...)` scripts one path; the last answer of a path is repeated. What was asked is in `asked`."""
 
     asked: list[Asked] = field(default_factory=list)
-    script: dict[tuple[str, str], deque[tuple[int, dict[str, str], bytes]]] = field(
-        default_factory=lambda: defaultdict(deque)
-    )
+    script: dict[tuple[str, str], deque[tuple[int, dict[str, str], bytes]]] = field(default_factory=lambda: defaultdict(deque))
 
     def __enter__(self) -> FakeHttp:
         fake = self
@@ -89,9 +87,7 @@ class FakeHttp:
             )
         )
         answers = self.script.get((handler.command, parts.path))
-        status, headers, data = (
-            (404, {}, b"{}") if not answers else answers.popleft() if len(answers) > 1 else answers[0]
-        )
+        status, headers, data = (404, {}, b"{}") if not answers else answers.popleft() if len(answers) > 1 else answers[0]
         handler.send_response(status)
         for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers}.items():
             handler.send_header(name, value)

@@ -95,9 +95,5 @@ class FakeS3:
                 }
                 for k in keys
             ],
-            "DeleteMarkers": [
-                {"Key": k, "VersionId": f"m-{k}", "LastModified": at, "IsLatest": True}
-                for k in keys
-                if k.endswith(".gone")
-            ],
+            "DeleteMarkers": [{"Key": k, "VersionId": f"m-{k}", "LastModified": at, "IsLatest": True} for k in keys if k.endswith(".gone")],
         }

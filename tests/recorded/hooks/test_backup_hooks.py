@@ -59,9 +59,7 @@ def store(**changed: bytes) -> BackupStoreHook:
                 }
             ),
             f"{restore}restore-drill-a-results.gz": gzip.compress(recorded("drill-a.RestoreResults.json")),
-            f"{restore}restore-drill-a-resource-list.json.gz": gzip.compress(
-                recorded("drill-a.RestoreResourceList.json")
-            ),
+            f"{restore}restore-drill-a-resource-list.json.gz": gzip.compress(recorded("drill-a.RestoreResourceList.json")),
             "prod/backups/older/velero-backup.json": json.dumps(
                 {"metadata": {"name": "older", "creationTimestamp": "2026-11-22T10:58:00Z"}}
             ).encode(),
@@ -152,9 +150,7 @@ def test_only_unfinished_volumes_are_cancelled_also_those_without_a_phase() -> N
     done = {"metadata": {"name": "drill-killed-done"}, "status": {"phase": "Completed"}}
     cluster = FakeCluster(podvolumerestores=[*waiting, done])
     assert VeleroHook(None, cluster).cancel("drill-killed") == ["drill-killed-bm9j4", "drill-killed-ddz5b"]  # type: ignore[arg-type]
-    assert cluster.patched == [
-        (name, {"spec": {"cancel": True}}) for name in ("drill-killed-bm9j4", "drill-killed-ddz5b")
-    ]
+    assert cluster.patched == [(name, {"spec": {"cancel": True}}) for name in ("drill-killed-bm9j4", "drill-killed-ddz5b")]
     assert cluster.selectors == ["velero.io/restore-name=drill-killed"]
 
 
@@ -163,9 +159,7 @@ def backup(name: str, at: str, *namespaces: str) -> dict[str, Any]:
 
 
 def test_backups_come_from_production_or_when_it_is_gone_from_the_sandbox_cluster() -> None:
-    source = FakeCluster(
-        backups=[backup("b", "2026-11-23T11:00:00Z", "dalp"), backup("a", "2026-11-23T10:00:00Z", "other")]
-    )
+    source = FakeCluster(backups=[backup("b", "2026-11-23T11:00:00Z", "dalp"), backup("a", "2026-11-23T10:00:00Z", "other")])
     gone = FakeCluster(backups=[])
     hook = VeleroHook(source, gone)  # type: ignore[arg-type]
     assert [b["metadata"]["name"] for b in hook.backups(schedule="dalp-daily")] == ["a", "b"]

@@ -19,9 +19,7 @@ BLOCKS = [("eth_getBlockByNumber", [hex(n), False]) for n in range(3)]
 
 @pytest.fixture
 def node(server: FakeHttp, monkeypatch: pytest.MonkeyPatch) -> EvmHook:
-    monkeypatch.setenv(
-        "AIRFLOW_CONN_RPC", json.dumps({"conn_type": "http", "host": f"{server.url}/v3/secret-project-key"})
-    )
+    monkeypatch.setenv("AIRFLOW_CONN_RPC", json.dumps({"conn_type": "http", "host": f"{server.url}/v3/secret-project-key"}))
     return EvmHook("rpc", RetryPolicy(attempts=2, sleep=lambda _: None))
 
 

@@ -34,9 +34,7 @@ def test_secrets_never_leave(text: str, gone: str) -> None:
 
 
 def test_ordinary_text_is_left_alone() -> None:
-    assert (
-        errors.redact('pods "dalp-pg-1" not found in namespace dalp') == 'pods "dalp-pg-1" not found in namespace dalp'
-    )
+    assert errors.redact('pods "dalp-pg-1" not found in namespace dalp') == 'pods "dalp-pg-1" not found in namespace dalp'
 
 
 @pytest.mark.parametrize(

@@ -172,9 +172,7 @@ def test_a_dry_run_may_point_anywhere_and_says_it_is_one(kubernetes: FakeHttp) -
 
 def test_delete_only_this_very_object(kubernetes: FakeHttp) -> None:
     kubernetes.answer("DELETE", f"{BOX}/pods/p", {})
-    kubernetes.refuse(
-        "DELETE", f"{BOX}/pods/p", 409, "Precondition failed: UID in precondition: old, UID in object meta: new"
-    )
+    kubernetes.refuse("DELETE", f"{BOX}/pods/p", 409, "Precondition failed: UID in precondition: old, UID in object meta: new")
     kubernetes.refuse("DELETE", f"{BOX}/pods/p", 404, "not found")
     hook = sandbox()
     assert hook.delete(f"{BOX}/pods/p", "old", foreground=True, grace_seconds=0) is True

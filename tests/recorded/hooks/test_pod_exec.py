@@ -196,9 +196,7 @@ def test_failed_recovery_pods_oldest_first_with_both_logs() -> None:
 
 def test_a_log_that_may_not_be_read_is_an_error() -> None:
     pods = [pod("a", "Failed", "2026-11-23T11:15:00Z")]
-    logs: dict[tuple[str, str], str | CallError] = {
-        ("a", c): call_error("get", "log", 403, "no") for c in cnpg.RECOVERY_CONTAINERS
-    }
+    logs: dict[tuple[str, str], str | CallError] = {("a", c): call_error("get", "log", 403, "no") for c in cnpg.RECOVERY_CONTAINERS}
     with pytest.raises(CallError):
         cnpg.CnpgHook(FakeSandbox(pods, logs)).failed_recovery_pods("n", "dalp-pg")  # type: ignore[arg-type]
 

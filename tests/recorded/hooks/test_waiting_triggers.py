@@ -29,9 +29,7 @@ TRIGGERS = (RestoreTrigger, RecoveryTrigger)
 class Replay:
     """AsyncReads over a recorded history: every look at the named object advances it by one event."""
 
-    def __init__(
-        self, name: str, recording: str, logs: dict[str, str] | None = None, weather: dict[int, CallError] | None = None
-    ) -> None:
+    def __init__(self, name: str, recording: str, logs: dict[str, str] | None = None, weather: dict[int, CallError] | None = None) -> None:
         self.events = [json.loads(line) for line in (DATA / recording).read_text().splitlines()]
         self.name, self.logs, self.weather = name, logs or {}, weather or {}
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}
@@ -101,9 +99,7 @@ def recovery(name: str) -> RecoveryTrigger:
         ("server-restart", "drill-killed2", "failed", None, "InProgress"),
     ],
 )
-def test_recorded_restores(
-    recording: str, name: str, status: str, phase: str | None, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_recorded_restores(recording: str, name: str, status: str, phase: str | None, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     event = event_of(restore(name), Replay(name, f"restores/{recording}.jsonl"), monkeypatch)
     assert (event["status"], event["summary"].get("phase"), event["name"]) == (status, phase, name)
     assert said in event["message"]
@@ -123,12 +119,8 @@ def test_a_recovery_that_succeeds_keeps_the_logs_its_pod_takes_along(monkeypatch
 
 
 def test_a_recovery_that_cannot_succeed_ends_at_its_first_failed_pod(monkeypatch: pytest.MonkeyPatch) -> None:
-    logs = {
-        c: (DATA / f"recoveries/beyond-archive.{c}.log").read_text() for c in ("full-recovery", "plugin-barman-cloud")
-    }
-    event = event_of(
-        recovery("pitr-future"), Replay("pitr-future", "recoveries/beyond-archive.jsonl", logs), monkeypatch
-    )
+    logs = {c: (DATA / f"recoveries/beyond-archive.{c}.log").read_text() for c in ("full-recovery", "plugin-barman-cloud")}
+    event = event_of(recovery("pitr-future"), Replay("pitr-future", "recoveries/beyond-archive.jsonl", logs), monkeypatch)
     assert event["status"] == "failed"
     assert len(event["pods"]) == 1
     assert event["pods"][0] in event["message"]
@@ -136,18 +128,14 @@ def test_a_recovery_that_cannot_succeed_ends_at_its_first_failed_pod(monkeypatch
 
 
 def test_bad_weather_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    weather = {
-        n: call_error("get", "x", status, "weather") for n, status in enumerate((429, 500, 503, 504, None), start=2)
-    }
+    weather = {n: call_error("get", "x", status, "weather") for n, status in enumerate((429, 500, 503, 504, None), start=2)}
     event = event_of(restore("drill-a"), Replay("drill-a", "restores/ok.jsonl", weather=weather), monkeypatch)
     assert event["status"] == "done"
 
 
 @pytest.mark.parametrize(("status", "event_status"), [(404, "gone"), (403, "error"), (401, "error")])
 def test_what_will_not_pass_ends_the_wait(status: int, event_status: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    replay = Replay(
-        "drill-a", "restores/ok.jsonl", weather={3: call_error("get", "restores.velero.io drill-a", status, "no")}
-    )
+    replay = Replay("drill-a", "restores/ok.jsonl", weather={3: call_error("get", "restores.velero.io drill-a", status, "no")})
     event = event_of(restore("drill-a"), replay, monkeypatch)
     assert event["status"] == event_status
     assert "drill-a" in event["message"]
@@ -187,17 +175,13 @@ def test_the_real_asynchronous_client(kubernetes: FakeHttp, monkeypatch: pytest.
     path = "/apis/velero.io/v1/namespaces/velero"
     volume = {"metadata": {"name": "v"}, "status": {"phase": "Completed"}}
     kubernetes.refuse("GET", f"{path}/restores/drill-a", 503, "starting")
-    kubernetes.answer(
-        "GET", f"{path}/restores/drill-a", {"metadata": {"name": "drill-a"}, "status": {"phase": "Completed"}}
-    )
+    kubernetes.answer("GET", f"{path}/restores/drill-a", {"metadata": {"name": "drill-a"}, "status": {"phase": "Completed"}})
     kubernetes.answer("GET", f"{path}/podvolumerestores", {"items": [volume], "metadata": {"continue": "t"}})
     kubernetes.answer("GET", f"{path}/podvolumerestores", {"items": [volume], "metadata": {}})
 
     def payload(name: str) -> dict[str, Any]:
         async def collect() -> dict[str, Any]:
-            trigger = RestoreTrigger(
-                conn_id=KUBERNETES, namespace="velero", name=name, poll_seconds=0.01, deadline=LATER
-            )
+            trigger = RestoreTrigger(conn_id=KUBERNETES, namespace="velero", name=name, poll_seconds=0.01, deadline=LATER)
             return [event.payload async for event in trigger.run()].pop()
 
         return asyncio.run(collect())

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fake_node import ALICE, BOB, TOKEN, Node, word
 
 from dalp_dr.chain import token
 from dalp_dr.chain.rpc import NoAnswer
 from dalp_dr.chain.token import TRANSFER, ZERO
+from fake_node import ALICE, BOB, TOKEN, Node, word
 
 LOG = {
     "address": TOKEN.upper().replace("0X", "0x"),
