@@ -45,8 +45,9 @@ def table(found: Mapping[str, Any], places: Places) -> list[str]:
     if phases := found.get("phases"):
         lines += ["", "Phases     " + ", ".join(f"{one['name']} {_seconds(one.get('seconds'))}" for one in phases)]
     if found.get("reasons"):
-        together = grouped(found["reasons"])
+        together = grouped(one for one in found["reasons"] if one.get("ran", True))
         lines += ["", f"Reasons    {len(together)}", *(text for one in enumerate(together, 1) for text in reason(*one))]
+        lines += never_reached(found["reasons"])
     return [*lines, "", *where(places)]
 
 
@@ -72,6 +73,12 @@ def grouped(reasons: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             if one.get(name) not in (None, "drill", *into[name]):
                 into[name].append(one[name])
     return [{**one, "check": ", ".join(one["check"]), "subject": ", ".join(one["subject"])} for one in found.values()]
+
+
+def never_reached(reasons: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The checks that have no answer because the drill did not get to them; what stopped it stands above them."""
+    names = dict.fromkeys(str(one.get("check")) for one in reasons if not one.get("ran", True))
+    return [f"  {len(names)} more checks were never reached: {', '.join(names)}"] if names else []
 
 
 def reason(number: int, found: Mapping[str, Any]) -> list[str]:

@@ -64,6 +64,7 @@ class Command:
             self.stopwatch.seconds["setup"] = max(0.0, time.time() - self.options.started_at)
         with self.stopwatch.phase("lab", "the small DALP, its cluster, its backups' store and its chain"):
             self.lab = preparation.lab_up(self.lab)
+        preparation.must_be_free(self.lab, self._api("starter"), self.options.faults)
         with preparation.beside_airflow(self.lab) as airflow_up:
             if self.options.fresh_backups:
                 with self.stopwatch.phase("backup", "traffic, then fresh backups by the real controllers; Airflow starts beside them"):

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from dalp_dr_lab import owner, parts
 from dalp_dr_lab.drill import leftovers
 from dalp_dr_lab.drill.options import DAGS
-from dalp_dr_lab.drill.rest import AirflowApi
-from dalp_dr_lab.faults import registry
+from dalp_dr_lab.drill.rest import AirflowApi, ApiError
+from dalp_dr_lab.errors import LabError
+from dalp_dr_lab.faults import record, registry
 from dalp_dr_lab.lab import Lab
 from dalp_dr_lab.miniature import backup, traffic
 
@@ -46,6 +47,24 @@ def lab_since(lab: Lab) -> datetime:
     """When the lab's cluster came into being: runs older than that belong to a lab that is gone."""
     found = lab.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.creationTimestamp}")
     return datetime.fromisoformat(found)
+
+
+def must_be_free(lab: Lab, api: AirflowApi, faults: Sequence[str]) -> None:
+    """LabError when a drill is under way, which new backups or a fault would disturb, or when others broke the lab."""
+    if faults and (active := [one.name for one in record.read(lab)]):
+        raise LabError(f"The lab is broken already ({', '.join(active)}). Run `python -m dalp_dr_lab mend` first.")
+    try:
+        runs = [run for dag_id in DAGS.values() for run in api.runs(dag_id)]
+    except ApiError as error:
+        if error.status:
+            raise
+        return  # Airflow does not run, and so no drill does
+    for run in runs:
+        if not run.ended and run.run_after >= lab_since(lab):
+            raise LabError(
+                f"{run.run_id} of {run.dag_id} has not ended, and drills run one at a time. "
+                f"Wait for it or end it: {api.url}/dags/{run.dag_id}/runs/{run.run_id}"
+            )
 
 
 def clear(lab: Lab, api: AirflowApi, say: Callable[[str], None]) -> None:

@@ -64,6 +64,7 @@ class StageView:
     elapsed_seconds: float | None
     active: tuple[TaskInstance, ...] = ()
     failed: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
 
 
 def stage_of(task_id: str) -> str:
@@ -89,13 +90,14 @@ def views(instances: Iterable[TaskInstance], now: datetime) -> tuple[StageView, 
 def _view(name: str, instances: Sequence[TaskInstance], now: datetime) -> StageView:
     active = tuple(one for one in instances if one.state in _WAITS)
     failed = tuple(short_name(one) for one in instances if one.state == "failed")
+    missed = tuple(short_name(one) for one in instances if one.state == "upstream_failed")
     state = _state(instances, bool(active), bool(failed))
     begun = [one.started_at for one in instances if one.started_at and one.state != "upstream_failed"]
     if not begun or state in (StageState.WAITING, StageState.NOT_REACHED, StageState.SKIPPED):
-        return StageView(name, state, None, active, failed)
+        return StageView(name, state, None, active, failed, missed)
     ended = [one.ended_at for one in instances if one.ended_at]
     last = max(ended) if state in (StageState.PASSED, StageState.FAILED) and ended else now
-    return StageView(name, state, max(0.0, (last - min(begun)).total_seconds()), active, failed)
+    return StageView(name, state, max(0.0, (last - min(begun)).total_seconds()), active, failed, missed)
 
 
 def _state(instances: Sequence[TaskInstance], active: bool, failed: bool) -> StageState:
@@ -107,7 +109,7 @@ def _state(instances: Sequence[TaskInstance], active: bool, failed: bool) -> Sta
         return StageState.WAITING
     if failed:
         return StageState.FAILED
-    if "upstream_failed" in states:
+    if "upstream_failed" in states and "success" not in states:
         return StageState.NOT_REACHED
     return StageState.PASSED if "success" in states else StageState.SKIPPED
 
@@ -143,6 +145,8 @@ def line(view: StageView, hints: dict[str, str]) -> str:
         words.append("failed: " + ", ".join(view.failed))
     if view.state in (StageState.NOT_REACHED, StageState.SKIPPED):
         words.append(view.state.value)
+    elif view.missed and not view.active:
+        words.append("not reached: " + ", ".join(view.missed))
     return f"{_MARKS[view.state.value]} {view.name:<12}{elapsed:>8}  {'; '.join(words)}".rstrip()
 
 
@@ -158,4 +162,4 @@ def changes(before: Sequence[StageView], after: Sequence[StageView]) -> tuple[St
 
 def _saying(view: StageView) -> tuple[object, ...]:
     waits = tuple((one.task_id, one.map_index, one.try_number, _WAITS[one.state or "queued"]) for one in view.active)
-    return view.state, waits, view.failed
+    return view.state, waits, view.failed, view.missed

@@ -167,7 +167,7 @@ FAULTS = (
     Fault(
         "missing-secret",
         "The API's Secret loses the label that backups select by: the newest application backup does not have it.",
-        ("inventory_complete", "services_healthy"),
+        ("secrets_sealed", "inventory_complete"),
         _unlabel_secret,
         _label_secret,
         schedules=(APPLICATION,),

@@ -106,3 +106,11 @@ def test_one_cause_of_many_reasons_is_told_once(places: closing.Places) -> None:
     assert "Reasons    2" in said
     assert "  1. a, b (kubernetes_resources, app, support): fail" in said
     assert "  2. volumes_hold_data (kubernetes_resources): fail" in said
+
+
+def test_checks_that_were_never_reached_stand_in_one_line(places: closing.Places) -> None:
+    one = SUMMARY["reasons"][0]
+    missed = [{**one, "check": check, "subject": "app", "observed": "not run", "ran": False} for check in ("a", "b", "b")]
+    said = closing.table({**SUMMARY, "reasons": [{**one, "ran": True}, *missed]}, places)
+    assert "Reasons    1" in said
+    assert "  2 more checks were never reached: a, b" in said

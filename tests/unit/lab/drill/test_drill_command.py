@@ -70,7 +70,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         return FakeWatch(world)
 
     monkeypatch.setattr(command.Lab, "load", lambda: lab)
-    for name, answer in (("lab_up", lab), ("refresh_backups", None), ("clear", None)):
+    for name, answer in (("lab_up", lab), ("refresh_backups", None), ("must_be_free", None), ("clear", None)):
         monkeypatch.setattr(command.preparation, name, step(name, answer))
     monkeypatch.setattr(command.preparation, "beside_airflow", lambda lab: nullcontext(step("airflow_up", lab)))
     monkeypatch.setattr(command.preparation, "break_lab", lambda lab, faults: world.asked.append(f"break {','.join(faults)}"))
@@ -147,7 +147,7 @@ def test_a_fault_that_does_not_exist_is_refused_before_anything_is_started(world
 
 def test_everything_comes_in_order(world: World) -> None:
     command.main(["--fault", "one-wei,empty-volume"])
-    expected = "lab_up refresh_backups airflow_up clear"
+    expected = "lab_up must_be_free refresh_backups airflow_up clear"
     assert world.asked == [*expected.split(), "break one-wei,empty-volume", "watch", "mend"]
 
 
@@ -178,6 +178,17 @@ def test_an_early_end_says_what_goes_on(world: World, capsys: pytest.CaptureFixt
     command.main(["--fault", "wal-gap"])
     said = capsys.readouterr().out
     assert "too late. The drill goes on: http://airflow/run The lab stays broken until" in said
+
+
+def test_a_lab_that_others_use_or_broke_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not broken for this drill is not mended after it: another drill may stand on it."""
+
+    def refuse(*_: object) -> None:
+        raise LabError("The lab is broken already (one-wei).")
+
+    monkeypatch.setattr(command.preparation, "must_be_free", refuse)
+    assert command.main(["--fault", "wal-gap"]) == 1
+    assert world.asked == ["lab_up"]
 
 
 def test_a_lab_without_faults_is_not_mended(world: World) -> None:

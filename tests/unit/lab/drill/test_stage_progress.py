@@ -134,3 +134,11 @@ def test_on_a_terminal_the_block_is_drawn_in_place() -> None:
     screen.show(progress.views(recorded("restoring"), NOW), {})
     assert stream.getvalue().count("\x1b[12A") == 1
     assert stream.getvalue().count("\n") == 24
+
+
+def test_a_stage_of_which_a_part_ran_says_what_did_not() -> None:
+    found = progress.views(
+        [instance("seal.evidence", "upstream_failed"), instance("seal.refusal", "success", started_at=NOW, ended_at=NOW)], NOW
+    )
+    assert [view.state for view in found] == [StageState.PASSED]
+    assert progress.line(found[0], {}).endswith("not reached: evidence")
