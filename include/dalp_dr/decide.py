@@ -253,15 +253,20 @@ def _outcome_kind(dossier: Dossier, aborted: str | None) -> OutcomeKind:
     return OutcomeKind.REFUSED if stopped and not dossier.reached(Stage.ISOLATE) else OutcomeKind.NORMAL
 
 
-def final(proposal: Proposal, plan: DrillPlan, bundle_sha256: str, sign_off: SignOff | None, cleared_by: Iterable[str] = ()) -> Final:
-    """READY only when it was proposed and `sign_off` is a valid owner's approval of this bundle."""
+def final(
+    proposal: Proposal, plan: DrillPlan, bundle_sha256: str, sign_off: SignOff | None, cleared_by: Iterable[str] | None = ()
+) -> Final:
+    """READY only when it was proposed and `sign_off` is a valid owner's approval of this bundle.
+
+    `cleared_by`: whoever cleared or marked tasks; None when that could not be read, and then no sign-off counts.
+    """
     if proposal.decision is not Decision.READY:
         return Final(Decision.FIX, None)
     problem = sign_off_problem(plan, bundle_sha256, sign_off, cleared_by)
     return Final(Decision.FIX if problem else Decision.READY, problem)
 
 
-def sign_off_problem(plan: DrillPlan, bundle_sha256: str, sign_off: SignOff | None, cleared_by: Iterable[str] = ()) -> str | None:
+def sign_off_problem(plan: DrillPlan, bundle_sha256: str, sign_off: SignOff | None, cleared_by: Iterable[str] | None = ()) -> str | None:
     """Why this is not an owner's approval of this bundle; None when it is one."""
     if sign_off is None:
         return "no owner signed off"
@@ -273,6 +278,8 @@ def sign_off_problem(plan: DrillPlan, bundle_sha256: str, sign_off: SignOff | No
         return f"{sign_off.signer} is not an owner of {plan.environment.name}"
     if plan.started_by in (sign_off.signer, sign_off.signer_name):
         return f"{sign_off.signer} started the drill; somebody else must sign"
+    if cleared_by is None:
+        return "who cleared or marked tasks of the run could not be read; it may have been the signer"
     if {sign_off.signer, sign_off.signer_name} & set(cleared_by):
         return f"{sign_off.signer} cleared or marked tasks of the run; somebody else must sign"
     if not sign_off.approved:

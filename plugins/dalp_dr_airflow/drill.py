@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dalp_dr.model.environment import Environment
+    from dalp_dr_airflow.hooks.airflow_api import AirflowApiHook
     from dalp_dr_airflow.hooks.backup_store import BackupStoreHook
     from dalp_dr_airflow.hooks.barman_catalog import BarmanCatalogHook
     from dalp_dr_airflow.hooks.cnpg import CnpgHook
@@ -198,6 +199,12 @@ class Drill:
         from dalp_dr_airflow.hooks.configuration import ConfigurationHook
 
         return ConfigurationHook(self.environment.connections.configuration_repository)
+
+    @cached_property
+    def airflow(self) -> AirflowApiHook:
+        from dalp_dr_airflow.hooks.airflow_api import AirflowApiHook
+
+        return AirflowApiHook(self.environment.connections.airflow_api)
 
     def sql(self, *names: str, timeout_seconds: float = 60) -> dict[str, list[dict[str, Any]]]:
         """Rows of the profile's SQL texts, read in the sandbox database in one snapshot."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dalp_dr.model.plan import DrillPlan
 from dalp_dr.timing.provenance import ProvenanceFacts
+from dalp_dr_airflow.audit import code_digest
 
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = (
@@ -39,6 +40,7 @@ def facts(plan: DrillPlan, reason: str, plan_sha256: str) -> ProvenanceFacts:
         targets_approved_by=targets.approved_by,
         targets_approved_on=targets.approved_on,
         plan_sha256=plan_sha256,
+        code_sha256=code_digest(),
     )
 
 

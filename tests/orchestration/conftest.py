@@ -10,8 +10,10 @@ import pytest
 
 from dalp_dr import catalogue
 from dalp_dr.evidence.store import FolderStore
+from dalp_dr.timing.provenance import ProvenanceFacts
+from dalp_dr_airflow.audit import code_digest
 from fake_run import FakeRun
-from synthetic_drill import CATALOGUE, KEY, a_plan, good_records, private_pem
+from synthetic_drill import CATALOGUE, KEY, a_plan, a_record, good_records, private_pem
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,18 +34,27 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRun:
     from dalp_dr_airflow.drill import Drill
 
     store = FolderStore(tmp_path / "evidence")
-    monkeypatch.setattr(catalogue, "KINDS", CATALOGUE["kinds"])
-    monkeypatch.setattr(catalogue, "CHECKS", CATALOGUE["checks"])
+    own = {name: catalogue.KINDS[name] for name in ("provenance", "run_audit")}
+    audited = tuple(check for check in catalogue.CHECKS if check.kind == "run_audit")
+    monkeypatch.setattr(catalogue, "KINDS", {**CATALOGUE["kinds"], **own})
+    monkeypatch.setattr(catalogue, "CHECKS", (*CATALOGUE["checks"], *audited))
     monkeypatch.setattr(Drill, "evidence", store)
     monkeypatch.setenv("DALP_DR_HOME", str(tmp_path / "home"))
     key = {"conn_type": "generic", "password": private_pem(KEY)}
     monkeypatch.setenv("AIRFLOW_CONN_DALP_EVIDENCE_SIGNING", json.dumps(key))
-    return FakeRun(a_plan(), store, tmp_path / "home")
+    found = FakeRun(a_plan(), store, tmp_path / "home")
+    monkeypatch.setattr(Drill, "airflow", found.airflow)
+    return found
+
+
+def a_provenance() -> ProvenanceFacts:
+    """Of the code that is there."""
+    return ProvenanceFacts("b" * 40, False, {}, "sam", "", "lab-1", "owner", "2026-01-15", "", code_digest())
 
 
 @pytest.fixture
 def good_run(run: FakeRun) -> FakeRun:
     """The same with a plan and a good record of everything."""
     run.freeze()
-    run.record(*good_records(run.plan))
+    run.record(*good_records(run.plan), a_record(run.plan, "provenance", facts=a_provenance()))
     return run

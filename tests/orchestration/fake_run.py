@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from dalp_dr.errors import DrillError
 from dalp_dr.evidence import records
 from dalp_dr.evidence.store import FolderStore
 from dalp_dr.model.plan import DrillPlan
@@ -30,6 +31,25 @@ class FakeTaskInstance:
 
 
 @dataclass
+class FakeAirflow:
+    """Airflow's API: rows of its audit log, or an error instead of an answer."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    error: DrillError | None = None
+
+    def user(self) -> str:
+        return "vera"
+
+    def changes(self, since: str) -> list[dict[str, Any]]:
+        if self.error:
+            raise self.error
+        return self.rows
+
+    def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        return [{"task_id": "plan.freeze", "try_number": 1, "state": "success", "note": None}]
+
+
+@dataclass
 class FakeRun:
     """One run of a drill as its tasks see it; its evidence is the folder `store`."""
 
@@ -38,6 +58,7 @@ class FakeRun:
     home: Path
     params: dict[str, Any] = field(default_factory=lambda: {"environment": "lab", "dry_run": False})
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
+    airflow: FakeAirflow = field(default_factory=FakeAirflow)
 
     def context(self, task_id: str = "verify.count", try_number: int = 1) -> dict[str, Any]:
         run = SimpleNamespace(dag_id=self.plan.dag_id, run_id=self.plan.run_id, run_after=ASKED, run_type="manual")

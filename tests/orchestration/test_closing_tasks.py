@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
+from dalp_dr.errors import FactError
 from dalp_dr.evidence import ledger
 from dalp_dr_airflow.drill import Drill
 from dalp_dr_airflow.errors import NotReadyError
@@ -155,3 +157,43 @@ def test_a_dry_run_that_described_nothing_is_red(run: FakeRun, refusal: str | No
     run.xcoms[("plan.freeze", "refusal")] = refusal
     with pytest.raises(NotReadyError, match=refusal or "could not be described"):
         decide(run)
+
+
+def cleared(user: str, note: str = "the store was down") -> dict[str, Any]:
+    said = {"method": "POST", "task_ids": ["verify.count"], "note": note}
+    run = {"dag_id": "quarterly_drill", "run_id": "scheduled__2026-10-06", "task_id": None}
+    return {"event": "post_clear_task_instances", "owner": user, "when": "2026-10-06T06:15:00Z", "extra": json.dumps(said), **run}
+
+
+def test_a_rerun_with_its_reason_does_not_stand_in_the_way(with_provenance: FakeRun) -> None:
+    run = with_provenance
+    run.airflow.rows.append(cleared("oscar"))
+    answer(run, seal(run)["bundle_sha256"])
+    assert decide(run)["decision"] == "READY"
+
+
+def test_whoever_cleared_a_task_cannot_sign_even_if_it_was_after_the_seal(with_provenance: FakeRun) -> None:
+    run = with_provenance
+    sealed = seal(run)
+    answer(run, sealed["bundle_sha256"])
+    run.airflow.rows.append(cleared("otto"))
+    with pytest.raises(NotReadyError, match="otto cleared or marked tasks"):
+        decide(run)
+
+
+def test_a_rerun_without_a_reason_is_a_finding(with_provenance: FakeRun) -> None:
+    run = with_provenance
+    run.airflow.rows.append(cleared("oscar", note=""))
+    assert seal(run)["proposed"] == "FIX"
+    with pytest.raises(NotReadyError, match="reruns_explained"):
+        decide(run)
+
+
+def test_nobody_signs_while_it_is_not_known_who_cleared_what(with_provenance: FakeRun) -> None:
+    run = with_provenance
+    sealed = seal(run)
+    answer(run, sealed["bundle_sha256"])
+    run.airflow.error = FactError("Airflow does not answer.")
+    with pytest.raises(NotReadyError, match="could not be read"):
+        decide(run)
+    assert seal(run)["verdict"] == "inconclusive"

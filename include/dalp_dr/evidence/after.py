@@ -85,7 +85,8 @@ def _decide(
     sealed_at: str,
 ) -> None:
     decision = said.get("decision")
-    cleared_by = tuple(str(user) for user in (decision or {}).get("cleared_by") or ())
+    named = (decision or {}).get("cleared_by", ())
+    cleared_by = None if named is None else tuple(str(user) for user in named)
     final = decide.final(proposal, plan, digest, result.sign_off, cleared_by)
     result.sign_off_problem = final.sign_off_problem
     if decision is None:

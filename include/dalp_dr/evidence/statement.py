@@ -48,10 +48,10 @@ def decision(
     decided_at: str,
     sign_off_problem: str | None = None,
     sign_off_sha256: str | None = None,
-    cleared_by: tuple[str, ...] = (),
+    cleared_by: tuple[str, ...] | None = (),
 ) -> dict[str, Any]:
     """The final decision. `sign_off_sha256` is the digest of the sign-off's envelope; `cleared_by` whoever
-    cleared tasks.
+    cleared or marked tasks, None when that could not be read.
     """
     return about_bundle(
         bundle_sha256,
@@ -63,7 +63,7 @@ def decision(
             "decided_at": decided_at,
             "sign_off_problem": sign_off_problem,
             "sign_off_sha256": sign_off_sha256,
-            "cleared_by": list(cleared_by),
+            "cleared_by": None if cleared_by is None else list(cleared_by),
         },
     )
 

@@ -217,6 +217,7 @@ class Connections(Document):
     api: str = "dalp_api"
     configuration_repository: str = "dalp_configuration_repository"
     evidence_signing: str = "dalp_evidence_signing"
+    airflow_api: str = "dalp_airflow_api"  # who cleared tasks of a run is read from Airflow itself
 
 
 class Environment(Document):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dalp_dr.model.check import Check, Stage
 from dalp_dr.model.record import RecordKind
-from dalp_dr.timing import measure, provenance
+from dalp_dr.timing import audit, measure, provenance
 
 KINDS: tuple[RecordKind, ...] = (
     RecordKind("provenance", provenance.ProvenanceFacts, "plan"),
     RecordKind("timing", measure.TimingFacts, "measure"),
+    RecordKind("run_audit", audit.RunAudit, "plan"),  # about the run itself: it does not say that a later stage was reached
     RecordKind("attempt", provenance.AttemptFacts, "plan", lambda plan: ()),
 )
 CHECKS: tuple[Check, ...] = (
@@ -64,5 +65,35 @@ CHECKS: tuple[Check, ...] = (
         measure.judge_order,
         "Compare the clocks of worker, cluster and database; distrust this run's figures.",
         "timing.md#clocks",
+    ),
+    Check(
+        "no_task_marked",
+        "run_audit",
+        None,
+        Stage.SEAL,
+        "Did every task end by itself?",
+        audit.judge_nothing_marked,
+        "Write the step that was missing into a runbook; start a new drill.",
+        "drill.md#marked-by-hand",
+    ),
+    Check(
+        "reruns_explained",
+        "run_audit",
+        None,
+        Stage.SEAL,
+        "Is there a reason for every rerun?",
+        audit.judge_reruns_explained,
+        "Ask whoever cleared the task; write the missing step into a runbook; start a new drill.",
+        "drill.md#rerun",
+    ),
+    Check(
+        "code_unchanged",
+        "run_audit",
+        None,
+        Stage.SEAL,
+        "Is it one drill, by one code and one environment file?",
+        audit.judge_unchanged,
+        "Install the change, then start a new drill.",
+        "drill.md#changed-meanwhile",
     ),
 )

@@ -30,6 +30,7 @@ class ProvenanceFacts:
     targets_approved_by: str
     targets_approved_on: str
     plan_sha256: str
+    code_sha256: str = ""  # of DAGs, plugins and core, as they were when the plan was made
 
 
 def judge_targets_precede(facts: ProvenanceFacts, plan: DrillPlan) -> CheckResult:

@@ -32,6 +32,8 @@ class Outside:
     api_key: str = field(repr=False)
     configuration_repository: str
     signing_key_pem: str = field(repr=False)
+    airflow_url: str
+    airflow_viewer_password: str = field(repr=False)
 
 
 def connections(outside: Outside) -> dict[str, dict[str, Any]]:
@@ -52,6 +54,12 @@ def connections(outside: Outside) -> dict[str, dict[str, Any]]:
             "conn_type": "generic",
             "password": outside.signing_key_pem,
             "extra": {"algorithm": "ed25519"},
+        },
+        "dalp_airflow_api": {
+            "conn_type": "http",
+            "host": outside.airflow_url,
+            "login": "viewer",
+            "password": outside.airflow_viewer_password,
         },
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dalp_dr_lab.airflow import identities, signing
+from dalp_dr_lab.airflow import identities, settings, signing
 from dalp_dr_lab.airflow.connections import KeyPair, Outside
 from dalp_dr_lab.airflow.places import Places
 from dalp_dr_lab.lab import REGION, Lab
@@ -29,4 +29,6 @@ def of(lab: Lab, places: Places) -> Outside:
         api_key=installation.load(lab).reader_api_key,
         configuration_repository=str(configuration.repository(lab)),
         signing_key_pem=signing.private_key(places),
+        airflow_url=settings.load(places, lab.port).url,
+        airflow_viewer_password=settings.users(places)["viewer"],
     )

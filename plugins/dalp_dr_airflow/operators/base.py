@@ -48,23 +48,11 @@ class DrillOperator(BaseOperator):
         """Records, judges, logs, pushes the XCom, and raises unless everything passed."""
         judged = drill.conclude(gathered, began_at)
         for item in judged:
-            self._show(item)
+            show(item)
         small = [{"uri": j.uri, "sha256": j.sha256, "size": j.size, "verdict": j.verdict.value} for j in judged]
         context["ti"].xcom_push(key=XCOM_EVIDENCE, value=small)
         self._raise_unless_passed(judged)
         return small
-
-    def _show(self, judged: Judged) -> None:
-        """One line a check in the task log: mark, question, expected, observed, findings, next step."""
-        if judged.record.error:
-            self.log.error("%s: facts could not be obtained: %s", judged.record.kind, judged.record.error)
-        for check, result in judged.results:
-            line = f"[{result.verdict.value}] {check.id} ({judged.record.subject}): expected {result.expected}; observed {result.observed}"
-            (self.log.info if result.verdict is Verdict.PASS else self.log.error)("%s", line)
-            for finding in result.findings[:20]:
-                self.log.error("    %s", finding)
-            if result.verdict is not Verdict.PASS:
-                self.log.error("    next step: %s (runbook %s)", check.next_step, check.runbook)
 
     def _raise_unless_passed(self, judged: list[Judged]) -> None:
         verdict = worst(j.verdict for j in judged)
@@ -74,6 +62,19 @@ class DrillOperator(BaseOperator):
         bad += [f"{j.record.kind} ({j.record.subject}): {j.record.error}" for j in judged if j.record.error]
         text = "; ".join(bad)[:1000] or "nothing was recorded"
         raise (CheckFailedError if verdict is Verdict.FAIL else CheckInconclusiveError)(text)
+
+
+def show(judged: Judged) -> None:
+    """One line a check in the task log: mark, question, expected, observed, findings, next step."""
+    if judged.record.error:
+        log.error("%s: facts could not be obtained: %s", judged.record.kind, judged.record.error)
+    for check, result in judged.results:
+        line = f"[{result.verdict.value}] {check.id} ({judged.record.subject}): expected {result.expected}; observed {result.observed}"
+        (log.info if result.verdict is Verdict.PASS else log.error)("%s", line)
+        for finding in result.findings[:20]:
+            log.error("    %s", finding)
+        if result.verdict is not Verdict.PASS:
+            log.error("    next step: %s (runbook %s)", check.next_step, check.runbook)
 
 
 def skip_dry_run(context: Context) -> None:

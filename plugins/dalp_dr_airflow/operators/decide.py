@@ -12,6 +12,7 @@ from dalp_dr import decide
 from dalp_dr.errors import EvidenceError, RefusedError
 from dalp_dr.evidence import bundle, canonical, dsse, ledger, statement
 from dalp_dr.model.check import Verdict
+from dalp_dr_airflow import audit
 from dalp_dr_airflow.drill import Drill, now
 from dalp_dr_airflow.errors import NotReadyError
 from dalp_dr_airflow.hooks.connections import signing_key
@@ -42,17 +43,17 @@ class DecideOperator(BaseOperator):
         dossier = sealed.dossier()
         proposal = decide.propose(dossier, missing_captures=bundle.missing_captures(dossier, sealed.files))
         self.refuse_outdated(drill, sealed, proposal)
-        final = self.state(drill, sealed, proposal)
+        final = self.state(drill, sealed, proposal, audit.changed_by(drill, context))
         summary = decide.summary(dossier, proposal, final.decision, sealed.manifest_sha256, final.sign_off_problem)
         self.finish(drill, summary, proposal)
         if not (final.decision is decide.Decision.READY or (self.surfaces_only and proposal.verdict is Verdict.PASS)):
             raise NotReadyError(in_words(summary))
         return {"decision": final.decision.value, "bundle_sha256": sealed.manifest_sha256}
 
-    def state(self, drill: Drill, sealed: bundle.Bundle, proposal: decide.Proposal) -> decide.Final:
+    def state(self, drill: Drill, sealed: bundle.Bundle, proposal: decide.Proposal, cleared_by: tuple[str, ...] | None) -> decide.Final:
         """Takes the decision and adds it to the bundle and the ledger as a signed statement."""
         answer, envelope = signed_answer(sealed)
-        final = decide.final(proposal, drill.plan, sealed.manifest_sha256, answer)
+        final = decide.final(proposal, drill.plan, sealed.manifest_sha256, answer, cleared_by)
         said = statement.decision(
             drill.drill_id,
             sealed.manifest_sha256,
@@ -60,6 +61,7 @@ class DecideOperator(BaseOperator):
             now(),
             final.sign_off_problem,
             sign_off_sha256=canonical.sha256(envelope) if envelope else None,
+            cleared_by=cleared_by,
         )
         state_after_seal(drill, "decision", said, {"decision": final.decision.value, "verdict": proposal.verdict.value})
         return final

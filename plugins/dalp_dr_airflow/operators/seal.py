@@ -13,9 +13,10 @@ from dalp_dr.errors import RefusedError
 from dalp_dr.evidence import bundle, canonical, ledger, seal
 from dalp_dr.evidence.store import FolderStore
 from dalp_dr.model.record import encode
+from dalp_dr_airflow import audit
 from dalp_dr_airflow.drill import Drill, now
 from dalp_dr_airflow.hooks.connections import signing_key
-from dalp_dr_airflow.operators.base import skip_dry_run
+from dalp_dr_airflow.operators.base import attempt, show, skip_dry_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -90,6 +91,7 @@ class SealEvidenceOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         skip_dry_run(context)
         drill = Drill.open(context)
+        record_audit(drill, context)
         sealed = self.seal(drill)
         folder = keep(drill, sealed)
         proposal = decide.propose(sealed.dossier(), missing_captures=bundle.missing_captures(sealed.dossier(), sealed.files))
@@ -127,6 +129,16 @@ class SealEvidenceOperator(BaseOperator):
         }
         ledger.append(drill.evidence, "seal", drill.drill_id, payload, key, at=now())
         ledger.copy(drill.evidence, FolderStore(home()))
+
+
+def record_audit(drill: Drill, context: Context) -> None:
+    """Records what people did to the run up to the seal; each seal looks again."""
+    if not drill.is_planned():
+        return  # nothing is sealed either
+    number = 1 + sum(r.kind == "run_audit" for r in drill.records())
+    own = Drill(drill.drill_id, drill.environment, drill.task_id, number)
+    for judged in own.conclude([attempt("run_audit", lambda: audit.look(drill, context))]):
+        show(judged)
 
 
 def captures(drill: Drill) -> dict[str, bytes]:

@@ -24,6 +24,8 @@ OUTSIDE = Outside(
     api_key="sm_dalp_x",
     configuration_repository="/git/configuration.git",
     signing_key_pem="-----BEGIN PRIVATE KEY-----",
+    airflow_url="http://127.0.0.1:4",
+    airflow_viewer_password="secret-4",
 )
 NAMES = {
     "dalp_source_kubernetes",
@@ -37,6 +39,7 @@ NAMES = {
     "dalp_api",
     "dalp_configuration_repository",
     "dalp_evidence_signing",
+    "dalp_airflow_api",
 }
 
 
@@ -77,6 +80,12 @@ def test_the_environment_carries_json() -> None:
 def test_secrets_are_not_printed() -> None:
     assert "secret-1" not in repr(OUTSIDE)
     assert "sm_dalp_x" not in repr(OUTSIDE)
+    assert "secret-4" not in repr(OUTSIDE)
+
+
+def test_the_audit_of_a_run_is_read_as_a_user_who_can_change_nothing() -> None:
+    found = connections.connections(OUTSIDE)["dalp_airflow_api"]
+    assert settings.ROLES[found["login"]] == "viewer"
 
 
 def test_settings_and_passwords_stay_the_same_and_are_private(places: Places) -> None:

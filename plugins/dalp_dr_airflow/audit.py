@@ -1,0 +1,61 @@
+"""The audit of a run: who cleared and marked what, how often tasks ran, and whether code or environment file changed."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING
+
+from dalp_dr.errors import DrillError
+from dalp_dr.model.environment_file import digest
+from dalp_dr.timing import audit
+from dalp_dr_airflow.drill import INCLUDE, Drill, Gathered, environment_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+PROJECT = INCLUDE.parent
+log = logging.getLogger(__name__)
+CODE = ("dags", "plugins", "include/dalp_dr", "include/sql")
+
+
+def code_digest() -> str:
+    """sha256 over every source file that a drill runs by, whatever it was installed from."""
+    found = hashlib.sha256()
+    for folder in CODE:
+        for file in sorted((PROJECT / folder).rglob("*")):
+            if file.suffix in (".py", ".sql", ".j2", ".css", ".typ"):
+                found.update(f"{file.relative_to(PROJECT).as_posix()}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return found.hexdigest()
+
+
+def look(drill: Drill, context: Context) -> Gathered:
+    """The facts for the record. Raises DrillError when Airflow's API cannot be asked: then nobody knows who cleared what."""
+    run, plan = context["dag_run"], drill.plan
+    facts = audit.RunAudit(
+        read_as=drill.airflow.user(),
+        changes=audit.changes(run.dag_id, run.run_id, drill.airflow.changes(plan.asked_at)),
+        attempts=audit.attempts(drill.airflow.task_instances(run.dag_id, run.run_id)),
+        code_then=code_then(drill),
+        code_now=code_digest(),
+        environment_then=plan.environment_digest,
+        environment_now=digest(environment_of(drill.environment.name)),
+    )
+    return Gathered("run_audit", facts)
+
+
+def code_then(drill: Drill) -> str:
+    """Digest of the code when the plan was first made; empty when no plan task recorded it."""
+    found = [r for r in drill.records() if r.kind == "provenance" and r.facts is not None]
+    return str((min(found, key=lambda r: r.attempt).facts or {}).get("code_sha256") or "") if found else ""
+
+
+def changed_by(drill: Drill, context: Context) -> tuple[str, ...] | None:
+    """Who cleared or marked anything up to now, None where that cannot be read; asked again at the decision, since tasks may
+    be cleared after the seal."""
+    run = context["dag_run"]
+    try:
+        return audit.changed_by(audit.changes(run.dag_id, run.run_id, drill.airflow.changes(drill.plan.asked_at)))
+    except DrillError as error:
+        log.error("%s", error.diagnostics())
+        return None
