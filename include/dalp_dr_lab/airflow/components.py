@@ -41,7 +41,8 @@ def command(name: str) -> list[str]:
 
 def start(lab: Lab, name: str, words: Sequence[str], env: Mapping[str, str]) -> None:
     """Start one program without another Airflow's settings in its environment."""
-    unset = [word for inherited in configuration.without(os.environ) for word in ("-u", inherited)]
+    foreign = [name for name in configuration.without(os.environ) if name not in env]
+    unset = [word for name in foreign for word in ("-u", name)]
     lab.spawn(name, ["env", *unset, *words], env=env)
 
 

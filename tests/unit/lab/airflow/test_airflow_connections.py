@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dalp_dr_lab.airflow import configuration, connections, settings
+from dalp_dr_lab.airflow import components, configuration, connections, settings
 from dalp_dr_lab.airflow.connections import KeyPair, Outside
 from dalp_dr_lab.airflow.places import Places
 
@@ -114,3 +114,17 @@ def test_components_see_the_checkout_and_the_state(places: Places) -> None:
 def test_another_airflows_settings_are_not_inherited() -> None:
     inherited = ["PATH", "AIRFLOW_HOME", "AIRFLOW__CORE__EXECUTOR", "PYTHONDONTWRITEBYTECODE", "HOME"]
     assert configuration.without(inherited) == ["AIRFLOW_HOME", "AIRFLOW__CORE__EXECUTOR", "PYTHONDONTWRITEBYTECODE"]
+
+
+def test_a_component_keeps_its_own_settings_where_another_airflow_has_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "sqlite:///elsewhere.db")
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "SequentialExecutor")
+    started: list[list[str]] = []
+
+    class Recorder:
+        def spawn(self, name: str, words: list[str], *, env: dict[str, str]) -> None:
+            started.append(words)
+
+    components.start(Recorder(), "airflow-scheduler", ["airflow"], {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "ours"})  # type: ignore[arg-type]
+    unset = started[0][1:-1][1::2]
+    assert "AIRFLOW__CORE__EXECUTOR" in unset and "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" not in unset
