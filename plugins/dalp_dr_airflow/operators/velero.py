@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from dalp_dr import naming
-from dalp_dr.errors import FactError
+from dalp_dr.errors import FactError, RefusedError
 from dalp_dr.kubernetes_resources import backups, inventory, restore, restored, volumes
 from dalp_dr.kubernetes_resources.status import RESTORE_TERMINAL
 from dalp_dr.model.check import Surface
@@ -87,7 +87,8 @@ class VeleroRestoreOperator(DrillOperator):
         return name, name is not None and (own[name].get("status") or {}).get("phase") not in bad
 
     def create(self, drill: Drill, number: int) -> str:
-        """Policy, modifiers, Restore. Raises FactError when the namespace has no usable backup or too many tries."""
+        """Policy, modifiers, Restore. Raises FactError without a usable backup or after too many tries, RefusedError where a
+        stranger's Restore has the name."""
         point = next((b for b in drill.plan.backups if b.role == self.role), None)
         if point is None or number > ATTEMPTS:
             raise FactError(
@@ -100,6 +101,11 @@ class VeleroRestoreOperator(DrillOperator):
         for item in settings:
             SandboxOperator.make(drill, item)
         found, created = drill.velero.create_restore(manifest)
+        if (found["metadata"].get("labels") or {}).get(naming.LABEL_DRILL) != drill.drill_id:
+            raise RefusedError(
+                f"Restore {found['metadata']['name']} exists and is not this drill's.",
+                "Find out who made it; the drill changes nothing that is not its own.",
+            )
         self.log.info("%s Restore %s", "Created" if created else "Adopted", found["metadata"]["name"])
         return str(found["metadata"]["name"])
 
