@@ -50,12 +50,17 @@ def code_then(drill: Drill) -> str:
     return str((min(found, key=lambda r: r.attempt).facts or {}).get("code_sha256") or "") if found else ""
 
 
-def changed_by(drill: Drill, context: Context) -> tuple[str, ...] | None:
-    """Who cleared or marked anything up to now, None where that cannot be read; asked again at the decision, since tasks may
-    be cleared after the seal."""
+def changes(drill: Drill, context: Context) -> tuple[audit.Change, ...] | None:
+    """What people changed up to now; None where that cannot be read."""
     run = context["dag_run"]
     try:
-        return audit.changed_by(audit.changes(run.dag_id, run.run_id, drill.airflow.changes(drill.plan.asked_at)))
+        return audit.changes(run.dag_id, run.run_id, drill.airflow.changes(drill.plan.asked_at))
     except DrillError as error:
         log.error("%s", error.diagnostics())
         return None
+
+
+def changed_by(drill: Drill, context: Context) -> tuple[str, ...] | None:
+    """Who cleared or marked anything; asked again at the decision, since tasks may be cleared after the seal."""
+    found = changes(drill, context)
+    return None if found is None else audit.changed_by(found)

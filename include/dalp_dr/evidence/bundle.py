@@ -62,6 +62,12 @@ class Bundle:
     def read_manifest(self) -> manifest.Manifest:
         return manifest.decode(self.files[manifest.NAME])
 
+    @property
+    def aborted(self) -> str | None:
+        """Why the run was given up, as verdict.json states it."""
+        stated = canonical.loads(self.files[VERDICT], VERDICT).get("aborted")
+        return None if stated is None else str(stated)
+
     def dossier(self, **catalogue: Any) -> Dossier:
         """Plan and records, decoded. Raises EvidenceError naming the file that is wrong."""
         if PLAN not in self.files:

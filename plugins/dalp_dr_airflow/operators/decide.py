@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -15,12 +15,14 @@ from dalp_dr.model.check import Verdict
 from dalp_dr_airflow import audit
 from dalp_dr_airflow.drill import Drill, now
 from dalp_dr_airflow.errors import NotReadyError
-from dalp_dr_airflow.hooks.connections import signing_key
+from dalp_dr_airflow.operators.abort import close
 from dalp_dr_airflow.operators.lease import release_lease
-from dalp_dr_airflow.operators.seal import home, newest_bundle, publish, state_after_seal
+from dalp_dr_airflow.operators.seal import home, newest_bundle, publish, state_after_seal, write_summary
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
 
 
 class DecideOperator(BaseOperator):
@@ -41,7 +43,7 @@ class DecideOperator(BaseOperator):
         except (RefusedError, EvidenceError) as error:
             self.refused_in_plan(drill, context, str(error))
         dossier = sealed.dossier()
-        proposal = decide.propose(dossier, missing_captures=bundle.missing_captures(dossier, sealed.files))
+        proposal = decide.propose(dossier, sealed.aborted, bundle.missing_captures(dossier, sealed.files))
         self.refuse_outdated(drill, sealed, proposal)
         final = self.state(drill, sealed, proposal, audit.changed_by(drill, context))
         summary = decide.summary(dossier, proposal, final.decision, sealed.manifest_sha256, final.sign_off_problem)
@@ -77,18 +79,12 @@ class DecideOperator(BaseOperator):
     def finish(self, drill: Drill, summary: dict[str, Any], proposal: decide.Proposal) -> None:
         """Summary and report on disk and in the store, the closing entry of a refused drill, the lease given back."""
         folder = home() / "drills" / drill.drill_id
+        if proposal.outcome_kind is not decide.OutcomeKind.NORMAL:
+            close(drill, proposal.outcome_kind, summary["bundle_sha256"], in_words(summary))
+        summary["ledger_head"] = head = ledger.head(drill.evidence)
+        log.info("Ledger head %s: keep it where the drill's operators cannot change it.", head)
         write_summary(drill, summary)
         publish(drill, folder / "bundle")
-        if proposal.outcome_kind is not decide.OutcomeKind.NORMAL:
-            key = signing_key(drill.environment.connections.evidence_signing)
-            ledger.append(
-                drill.evidence,
-                proposal.outcome_kind.value,
-                drill.drill_id,
-                {"bundle_sha256": summary["bundle_sha256"], "reason": in_words(summary)},
-                key,
-                at=now(),
-            )
         release_lease(drill)
 
     def refused_in_plan(self, drill: Drill, context: Context, why: str) -> None:
@@ -122,6 +118,8 @@ class DecideOperator(BaseOperator):
                 }
             ],
         }
+        close(drill, decide.OutcomeKind.ABORTED, None, reason)
+        summary["ledger_head"] = ledger.head(drill.evidence)
         write_summary(drill, summary)
         raise NotReadyError(f"FIX: {reason}")
 
@@ -143,15 +141,6 @@ def signed_answer(sealed: bundle.Bundle) -> tuple[decide.SignOff | None, bytes |
         return None, None
     path, envelope = said[-1]
     return statement.read_sign_off(dsse.peek(envelope, path), path), envelope
-
-
-def write_summary(drill: Drill, summary: dict[str, Any]) -> None:
-    """summary.json of the drill; a rerun replaces it, the bundles stay."""
-    path = home() / "drills" / drill.drill_id / "summary.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
-    unfinished.replace(path)
 
 
 def in_words(summary: dict[str, Any]) -> str:

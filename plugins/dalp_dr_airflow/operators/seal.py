@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,6 +146,15 @@ def captures(drill: Drill) -> dict[str, bytes]:
     """Every redacted raw answer of the drill, by digest."""
     prefix = drill.key("captures") + "/"
     return {key.removeprefix(prefix): drill.evidence.get(key) for key in drill.evidence.list(prefix)}
+
+
+def write_summary(drill: Drill, summary: dict[str, Any]) -> None:
+    """summary.json of the drill; a rerun replaces it, the bundles stay."""
+    path = home() / "drills" / drill.drill_id / "summary.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+    unfinished.replace(path)
 
 
 def publish(drill: Drill, folder: Path) -> None:

@@ -14,7 +14,8 @@ from dalp_dr.isolation import sandbox
 from dalp_dr_airflow.drill import Drill, now
 from dalp_dr_airflow.errors import SandboxKeptError
 from dalp_dr_airflow.hooks.errors import Missing
-from dalp_dr_airflow.operators.seal import current_bundle, newest_bundle, state_after_seal
+from dalp_dr_airflow.operators.abort import seal_aborted
+from dalp_dr_airflow.operators.seal import bundles, current_bundle, newest_bundle, state_after_seal
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -27,7 +28,8 @@ class SandboxTeardownOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         drill = Drill.open(context)
-        proposal = decide.propose(current_bundle(drill).dossier())
+        sealed = current_bundle(drill) if bundles(drill) else seal_aborted(drill, context)
+        proposal = decide.propose(sealed.dossier())
         wanted = proposal.verdict.value == "pass" and not drill.plan.keep_sandbox
         until = sandbox.expires_at(drill.plan)
         if not wanted:
