@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from dalp_dr.chain.checks import AT_REST
 from dalp_dr.dossier import Dossier
 from dalp_dr.model.plan import utc
 from dalp_dr.model.record import Record
@@ -30,7 +29,8 @@ STANDS_ON: Mapping[str, tuple[str, ...]] = {
     "chain": ("database_recovery",),
     "reconciliation": ("database_recovery",),
     "in_flight": ("database_recovery",),
-    "user_journey": ("application_health", "reconciliation"),
+    "catch_up": ("application_health",),
+    "user_journey": ("application_health", "catch_up"),
     "manual_changes": ("application_health",),
     "timing": (
         "database_recovery",
@@ -41,12 +41,13 @@ STANDS_ON: Mapping[str, tuple[str, ...]] = {
         "application_health",
         "chain",
         "reconciliation",
+        "catch_up",
         "in_flight",
         "user_journey",
     ),
 }
 OF_NAMESPACES = ("restore_run", "namespace_inventory", "volumes")
-BEFORE_START = (("reconciliation", AT_REST), ("in_flight", "drill"))  # prove nothing once a restored service may have written
+BEFORE_START = (("reconciliation", "drill"), ("in_flight", "drill"))  # prove nothing once a restored service may have written
 
 
 def outdated(dossier: Dossier) -> tuple[str, ...]:

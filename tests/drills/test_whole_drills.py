@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,18 @@ def test_a_green_drill_is_ready_for_good_reasons(lab: Lab, tmp_path: Path) -> No
     record = next((alone / "bundle/records").glob("reconciliation--*.json"))
     record.write_bytes(record.read_bytes().replace(b'"error":null', b'"error":"no"', 1))
     assert verify(alone / "bundle", "--key", str(key)) == 3, "a changed byte is found"
+
+
+def test_a_target_before_the_latest_operations_is_ready_too(lab: Lab) -> None:
+    """Production goes on after the recovery point: the restored index goes past what the restored records can know."""
+    assert command("dalp_dr_lab", "backup").returncode == 0
+    target = datetime.now(UTC).isoformat(timespec="seconds")
+    drill = Ended(lab, "--policy", "timestamp", "--value", target)  # traffic and younger backups come first
+    assert (drill.status, drill.summary["decision"], drill.summary["reasons"]) == (0, "READY", [])
+    plan = json.loads((drill.folder / "bundle/plan.json").read_text())
+    assert plan["database"]["target_time"].startswith(target[:19])
+    assert all(backup["completed_at"] <= plan["incident_time"] for backup in plan["backups"]), "nothing younger was used"
+    assert drill.summary["business_rpo"]["operations_lost"] > 0, "the census counts what came after"
 
 
 def test_a_dry_run_creates_nothing(lab: Lab) -> None:

@@ -84,10 +84,10 @@ def test_a_database_that_services_have_written_to_is_not_at_rest(at_rest: str, h
 
     records = (
         record("database_recovery", "drill", created, {"created_at": f"2026-10-06T{created}:00Z"}),
-        record("reconciliation", "at_rest", at_rest, {}),
+        record("reconciliation", "drill", at_rest, {}),
         record("application_health", "drill", healthy, {"pods": [{"service": "dalp-worker"}]}),
     )
-    assert any("at_rest" in sentence for sentence in outdated(Dossier(PLAN, records))) is is_late
+    assert any("reconciliation" in sentence for sentence in outdated(Dossier(PLAN, records))) is is_late
 
 
 def test_records_written_after_the_seal_are_named() -> None:
@@ -252,7 +252,8 @@ def test_reconciled_is_when_the_last_comparison_with_the_chain_was_done() -> Non
     facts = reconciliation.Reconciliation(9, "0xaa", hashes, "primary", "s", (token,), (), (), (), 1, (), None)
     plan = sandbox_sample.PLAN
     records = [
-        synthetic_drill.a_record(plan, "reconciliation", "running", facts, recorded_at="2026-10-06T06:05:00Z"),
+        synthetic_drill.a_record(plan, "reconciliation", facts=facts, recorded_at="2026-10-06T06:04:00Z"),
+        synthetic_drill.a_record(plan, "catch_up", facts=facts, recorded_at="2026-10-06T06:05:00Z"),
         synthetic_drill.a_record(plan, "chain", recorded_at="2026-10-06T06:07:00Z"),
     ]
     assert [m.at for m in measure(plan, records).marks if m.name == "reconciled"] == ["2026-10-06T06:07:00Z"]

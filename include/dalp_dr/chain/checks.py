@@ -13,23 +13,24 @@ from dalp_dr.model.check import Check, CheckResult, Stage, Surface
 from dalp_dr.model.plan import DrillPlan
 from dalp_dr.model.record import RecordKind
 
-AT_REST, RUNNING = "at_rest", "running"
-
-
-def _moments(plan: DrillPlan) -> tuple[str, ...]:
-    """Before any restored service may write, and, where services are started, once more while they run."""
-    return (AT_REST, RUNNING) if plan.full else (AT_REST,)
-
-
 KINDS: tuple[RecordKind, ...] = (
     RecordKind("chain", continuity.ChainFacts, "reconcile"),
-    RecordKind("reconciliation", reconciliation.Reconciliation, "reconcile", _moments, seed_row="Reconciliation result"),
+    RecordKind("reconciliation", reconciliation.Reconciliation, "reconcile", seed_row="Reconciliation result"),
+    RecordKind("catch_up", reconciliation.Reconciliation, "reconcile"),
     RecordKind("in_flight", in_flight.InFlight, "reconcile"),
 )
 
 
-def _check(id_: str, kind: str, question: str, judge: Callable[[Any, DrillPlan], CheckResult], next_step: str, section: str) -> Check:
-    return Check(id_, kind, Surface.DATABASE, Stage.RECONCILE, question, judge, next_step, f"chain.md#{section}")
+def _check(
+    id_: str,
+    kind: str,
+    question: str,
+    judge: Callable[[Any, DrillPlan], CheckResult],
+    next_step: str,
+    section: str,
+    full_only: bool = False,
+) -> Check:
+    return Check(id_, kind, Surface.DATABASE, Stage.RECONCILE, question, judge, next_step, f"chain.md#{section}", full_only=full_only)
 
 
 CHECKS: tuple[Check, ...] = (
@@ -72,6 +73,17 @@ CHECKS: tuple[Check, ...] = (
         reconciliation.judge_database,
         "Find the operations that explain the named differences; correct the records by the runbook.",
         "database",
+    ),
+    # Of the index alone: it goes on to the head, past operations that the records cannot know, since they came after the
+    # recovery point. Those are the census's to count.
+    _check(
+        "index_caught_up",
+        "catch_up",
+        "Is the index still equal to the chain after it has gone on?",
+        reconciliation.judge_index,
+        "Read the indexer's log in the sandbox; a restored index must go on without errors.",
+        "catch-up",
+        full_only=True,
     ),
     _check(
         "no_unsafe_in_flight",

@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 
 from dalp_dr.chain import reconciliation
-from dalp_dr.chain.checks import RUNNING
 from dalp_dr.configuration import rebuild
 from dalp_dr.model.check import CheckResult, Stage, Surface, Verdict, expect, failed, inconclusive
 from dalp_dr.model.plan import DrillPlan, utc
@@ -139,17 +138,22 @@ def _marks(plan: DrillPlan, newest: Mapping[tuple[str, str], Record], facts: Map
     healthy_at = health.healthy_at(plan, msgspec.convert(polled, health.ApplicationHealth).polls) if polled else None
     if healthy_at:
         yield Mark("services_healthy", healthy_at, "drill worker", "application_health")
-    reconciled = facts.get(("reconciliation", RUNNING))
-    if reconciled and _reconciles(msgspec.convert(reconciled, reconciliation.Reconciliation), plan):
-        compared = [record for (kind, _), record in newest.items() if kind in ("reconciliation", "chain", "in_flight")]
+    at_rest, caught_up = facts.get(("reconciliation", "drill")), facts.get(("catch_up", "drill"))
+    if at_rest and caught_up and _reconciles(at_rest, caught_up, plan):
+        compared = [record for (kind, _), record in newest.items() if kind in ("reconciliation", "catch_up", "chain", "in_flight")]
         last = max(compared, key=lambda r: utc(r.recorded_at))
         yield Mark("reconciled", last.recorded_at, "drill worker", last.kind)
 
 
-def _reconciles(facts: reconciliation.Reconciliation, plan: DrillPlan) -> bool:
-    """Clients are not routed back to records that differ from the chain."""
-    judges = (reconciliation.judge_index, reconciliation.judge_database)
-    return all(judge(facts, plan).verdict is Verdict.PASS for judge in judges)
+def _reconciles(at_rest: dict[str, Any], caught_up: dict[str, Any], plan: DrillPlan) -> bool:
+    """Clients are not routed back to records that differ from the chain, nor to an index that went wrong when it went on."""
+    before, after = (msgspec.convert(facts, reconciliation.Reconciliation) for facts in (at_rest, caught_up))
+    results = (
+        reconciliation.judge_index(before, plan),
+        reconciliation.judge_database(before, plan),
+        reconciliation.judge_index(after, plan),
+    )
+    return all(result.verdict is Verdict.PASS for result in results)
 
 
 def _is_in_git(facts: rebuild.Configuration, plan: DrillPlan) -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dalp_dr.chain import continuity, in_flight, reconciliation
-from dalp_dr.chain.checks import AT_REST
 from dalp_dr.model.check import Surface
 from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.operators.base import DrillOperator, attempt
@@ -31,27 +30,27 @@ class ChainContinuityOperator(DrillOperator):
 
 
 class ReconciliationOperator(DrillOperator):
-    """Supply and every balance: chain against index, index against the application's own records.
-
-    :param moment: "at_rest" before any restored service may write, or "running" afterwards.
-    """
-
-    def __init__(self, *, moment: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.moment = moment
-
-    def in_scope(self, drill: Drill) -> bool:
-        return super().in_scope(drill) and (self.moment == AT_REST or drill.plan.full)
+    """Supply and every balance: chain against index, index against the application's own records, at rest."""
 
     surface = Surface.DATABASE
+    kind = "reconciliation"
 
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
-        yield attempt("reconciliation", lambda: self.reconcile(drill), self.moment)
+        yield attempt(self.kind, lambda: self.reconcile(drill))
 
     def reconcile(self, drill: Drill) -> Gathered:
         rows = drill.sql("checkpoint", "tokens", "balances", "transfers_summary", "holdings", "requests")
         nodes = {name: hook.batch for name, hook in drill.nodes.items()}
-        return Gathered("reconciliation", reconciliation.facts_from(drill.plan, rows, nodes), self.moment)
+        return Gathered(self.kind, reconciliation.facts_from(drill.plan, rows, nodes))
+
+
+class CatchUpOperator(ReconciliationOperator):
+    """The index once more, while the restored indexer runs and has gone on from the recovery point."""
+
+    kind = "catch_up"
+
+    def in_scope(self, drill: Drill) -> bool:
+        return drill.plan.full
 
 
 class InFlightCensusOperator(DrillOperator):

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from dalp_dr import naming
-from dalp_dr.chain.checks import RUNNING
 from dalp_dr.dossier import Dossier
 from dalp_dr.errors import FactError
 from dalp_dr.isolation import routes
@@ -198,7 +197,7 @@ class UserJourneyOperator(DrillOperator):
         from dalp_dr_airflow.hooks.dalp import DalpHook
 
         plan = drill.plan
-        sample = drill.facts("reconciliation", RUNNING).sample
+        sample = drill.facts("catch_up").sample
         documents = drill.sql("documents")["documents"]
         if sample is None or not documents:
             raise FactError("There is no reconciled token or no document to ask for.", "Look at the reconciliation record.")

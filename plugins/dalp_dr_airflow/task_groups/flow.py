@@ -17,8 +17,7 @@ from datetime import timedelta
 
 from airflow.sdk import BaseOperator, TaskGroup, TriggerRule
 
-from dalp_dr.chain.checks import AT_REST, RUNNING
-from dalp_dr_airflow.operators.chain import ChainContinuityOperator, InFlightCensusOperator, ReconciliationOperator
+from dalp_dr_airflow.operators.chain import CatchUpOperator, ChainContinuityOperator, InFlightCensusOperator, ReconciliationOperator
 from dalp_dr_airflow.operators.configuration import HelmConfigurationOperator
 from dalp_dr_airflow.operators.database import CnpgRecoveryOperator, DatabaseIntegrityOperator, RecoveryPointProofOperator
 from dalp_dr_airflow.operators.decide import DecideOperator
@@ -112,7 +111,7 @@ def verify(proven: BaseOperator, restored: Tasks) -> Tasks:
             BucketVersionCheckOperator(task_id="object_versions", trigger_rule=LEARN),
             # Chain, balances and what was under way are read at rest: a released worker or indexer would change them.
             ChainContinuityOperator(task_id="chain", trigger_rule=LEARN),
-            ReconciliationOperator(task_id="balances_at_rest", moment=AT_REST, trigger_rule=LEARN),
+            ReconciliationOperator(task_id="balances", trigger_rule=LEARN),
             InFlightCensusOperator(task_id="in_flight", trigger_rule=LEARN),
         ]
         namespaces = [
@@ -139,9 +138,9 @@ def start(proven: BaseOperator, verified: Tasks) -> Tasks:
 
 
 def reconcile(proven: BaseOperator, started: Tasks) -> Tasks:
-    """Balances once more while the services run; then the same values as a user sees them."""
-    with TaskGroup("reconcile", tooltip="Balances while the services run; a reader's journey"):
-        running = ReconciliationOperator(task_id="balances", moment=RUNNING, trigger_rule=LEARN)
+    """The index once more while the services run; then the same values as a user sees them."""
+    with TaskGroup("reconcile", tooltip="The index after it has gone on; a reader's journey"):
+        running = CatchUpOperator(task_id="catch_up", trigger_rule=LEARN)
         journey = UserJourneyOperator(task_id="user_journey", trigger_rule=LEARN)
         [proven, *started] >> running
         [proven, running] >> journey

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dalp_dr import catalogue
-from dalp_dr.chain.checks import AT_REST, RUNNING
+from dalp_dr.chain.holdings import HoldingDifference
 from dalp_dr.chain.reconciliation import Difference, Reconciliation, TokenComparison
 from dalp_dr.configuration.rebuild import Configuration, Rebuilt
 from dalp_dr.model.check import Surface
@@ -29,6 +29,7 @@ IN_GIT = Configuration(
     "a" * 40, tuple(Rebuilt(role, role, 1, "deployed", role, "1", "1", "v", "v", (), ("Service/x",), (), ()) for role in PLAN.roles)
 )
 DRIFTED = replace(IN_GIT, namespaces=(replace(IN_GIT.namespaces[0], git_chart_version="2"), *IN_GIT.namespaces[1:]))
+BEHIND = replace(RECONCILED, holding_differences=(HoldingDifference("0xh", "0xt", "7", "8", "0", ()),))
 DIFFERS = replace(RECONCILED, differences=(Difference("0xt", "0xh", "7", "8"),))
 
 
@@ -68,8 +69,8 @@ def good() -> list[Record]:
             at(3),
         ),
         a_record("application_health", health(5), "start.health", at(7), began=at(4)),
-        a_record("reconciliation", encode(RECONCILED), "reconcile.at_rest", at(3, 30), AT_REST),
-        a_record("reconciliation", encode(RECONCILED), "reconcile.running", at(8), RUNNING),
+        a_record("reconciliation", encode(RECONCILED), "verify.balances", at(3, 30)),
+        a_record("catch_up", encode(RECONCILED), "reconcile.catch_up", at(8)),
         a_record("user_journey", {"steps": 4}, "reconcile.journey", at(9)),
         a_record("object_versions", {"at": PLAN.objects.at}, "verify.objects", at(3), "dalp-documents"),
         a_record("configuration", encode(IN_GIT), "preflight.configuration", at(0, 30)),
@@ -120,7 +121,10 @@ RTO = {
     "health was never asked": (without("application_health"), None),
     "health could not be asked": (changed("application_health", None), None),
     "never reconciled": (without("reconciliation"), None),
-    "reconciled at rest alone": (without("reconciliation", subject=RUNNING), None),
+    "reconciled at rest alone": (without("catch_up"), None),
+    "the index went wrong when it went on": (changed("catch_up", encode(DIFFERS)), None),
+    "operations after the recovery point that the records cannot know": (changed("catch_up", encode(BEHIND)), 480),
+    "records behind the index at rest": (changed("reconciliation", encode(BEHIND)), None),
     "reconciliation could not be done": (changed("reconciliation", None), None),
     "records differ from the chain": (changed("reconciliation", encode(DIFFERS)), None),
     "nothing was compared": (changed("reconciliation", encode(replace(RECONCILED, holdings_compared=0))), None),
@@ -137,13 +141,13 @@ def test_rto_is_the_later_of_healthy_and_reconciled_or_not_measured(case: str) -
 
 
 def test_a_rerun_moves_the_end_and_never_the_start() -> None:
-    later = a_record("reconciliation", encode(RECONCILED), "reconcile.running", at(30), RUNNING, attempt=2)
+    later = a_record("catch_up", encode(RECONCILED), "reconcile.catch_up", at(30), attempt=2)
     again = measured([*good(), later])
     assert (again.asked_at, again.rto_seconds) == (GOOD.asked_at, 1800)
 
 
 def test_the_newest_attempt_counts_even_where_an_older_one_was_better() -> None:
-    worse = a_record("reconciliation", encode(DIFFERS), "reconcile.running", at(30), RUNNING, attempt=2)
+    worse = a_record("reconciliation", encode(DIFFERS), "verify.balances", at(30), attempt=2)
     assert measured([worse, *good()]).rto_seconds is None
     unanswered = a_record("application_health", None, "start.health", at(30), attempt=2)
     assert measured([unanswered, *good()]).rto_seconds is None
