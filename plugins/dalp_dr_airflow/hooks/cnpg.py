@@ -29,10 +29,6 @@ class CnpgHook(BaseHook):
         super().__init__()
         self._sandbox = sandbox
 
-    def create_cluster(self, manifest: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-        """`(cluster, created)`; an existing Cluster of this name is adopted."""
-        return self._sandbox.create(manifest)
-
     def cluster(self, namespace: str, name: str) -> dict[str, Any]:
         return self._sandbox.get(f"{collection('postgresql.cnpg.io/v1', 'clusters', namespace)}/{segment(name)}")
 
@@ -117,14 +113,6 @@ class CnpgHook(BaseHook):
         """pg_controldata's lines as `{label: value}`, e.g. "Latest checkpoint's TimeLineID"."""
         lines = self.run(namespace, cluster, ["pg_controldata", "-D", PGDATA]).splitlines()
         return {label.strip(): value.strip() for label, _, value in (line.partition(":") for line in lines) if value}
-
-    def history_files(self, namespace: str, cluster: str) -> dict[str, str]:
-        """`{file name: text}` of the timeline history files in pg_wal; empty on timeline 1."""
-        listed = self.run(namespace, cluster, ["ls", "-1", f"{PGDATA}/pg_wal"]).split()
-        return {name: self.read_file(namespace, cluster, f"{PGDATA}/pg_wal/{name}") for name in sorted(listed) if name.endswith(".history")}
-
-    def read_file(self, namespace: str, cluster: str, path: str) -> str:
-        return self.run(namespace, cluster, ["cat", "--", path])
 
     def _container_log(self, namespace: str, pod: Mapping[str, Any], container: str) -> str:
         try:

@@ -47,10 +47,6 @@ class KubernetesReads:
             if not token:
                 return found
 
-    def cluster_uid(self) -> str:
-        """What identifies the cluster: the UID of namespace kube-system."""
-        return str(self.get("/api/v1/namespaces/kube-system")["metadata"]["uid"])
-
     def server_version(self) -> str:
         """Kubernetes version of the API server, e.g. `v1.36.3`."""
         return str(self._api.call("GET", "/version")["gitVersion"])
@@ -105,40 +101,3 @@ class KubernetesReads:
         )
         user = review["status"]["userInfo"]
         return {"username": user["username"], "uid": user.get("uid"), "groups": user.get("groups", [])}
-
-    def node_capacity(self) -> dict[str, Any]:
-        """`{nodes, pods}`: what nodes offer and what pods ask for, quantities as Kubernetes writes them ("500m",
-        "2Gi").
-
-        nodes: name, allocatable, ready, unschedulable, taints, labels. pods: namespace, name, node, phase, requests
-        (one dict per container), init_requests (one dict per init container, with `restart_policy`), overhead,
-        priority.
-        """
-        nodes = [
-            {
-                "name": node["metadata"]["name"],
-                "labels": node["metadata"].get("labels", {}),
-                "allocatable": node["status"]["allocatable"],
-                "ready": any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", [])),
-                "unschedulable": bool(node["spec"].get("unschedulable")),
-                "taints": node["spec"].get("taints", []),
-            }
-            for node in self.list("/api/v1/nodes")
-        ]
-        return {"nodes": nodes, "pods": [_requests(pod) for pod in self.list("/api/v1/pods")]}
-
-
-def _requests(pod: Mapping[str, Any]) -> dict[str, Any]:
-    spec = pod["spec"]
-    return {
-        "namespace": pod["metadata"]["namespace"],
-        "name": pod["metadata"]["name"],
-        "node": spec.get("nodeName"),
-        "phase": pod.get("status", {}).get("phase"),
-        "priority": spec.get("priority", 0),
-        "overhead": spec.get("overhead", {}),
-        "requests": [c.get("resources", {}).get("requests", {}) for c in spec.get("containers", [])],
-        "init_requests": [
-            {"restart_policy": c.get("restartPolicy"), **c.get("resources", {}).get("requests", {})} for c in spec.get("initContainers", [])
-        ],
-    }

@@ -49,9 +49,6 @@ class VeleroHook(BaseHook):
         """The BackupStorageLocation the restore will read from, i.e. the one of the sandbox's Velero."""
         return self._sandbox.get(self._path("backupstoragelocations", name))
 
-    def pod_volume_backups(self, backup: str) -> list[dict[str, Any]]:
-        return self._reader.list(self._path("podvolumebackups"), f"velero.io/backup-name={label_value(backup)}")
-
     def create_restore(self, manifest: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
         """`(restore, created)`. A name that exists is adopted, never made twice. A manifest with a status is refused:
         Velero would take it for its own.
