@@ -14,6 +14,7 @@ from dalp_dr.errors import DrillError
 from dalp_dr.model.check import Surface, Verdict, worst
 from dalp_dr_airflow.drill import Drill, Gathered, Judged
 from dalp_dr_airflow.errors import CheckFailedError, CheckInconclusiveError
+from dalp_dr_airflow.web.links import DrillReportLink, RunbookLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -26,6 +27,8 @@ class DrillOperator(BaseOperator):
     """Base of all operators that gather facts. A subclass says which kinds it records and how it gathers them."""
 
     surface: Surface | None = None  # None: about the drill itself
+    operator_extra_links = (DrillReportLink(), RunbookLink())
+    found_runbook: str | None = None  # section for the first check that did not pass
 
     def in_scope(self, drill: Drill) -> bool:
         """Whether this task has anything to do in a drill over these surfaces; what it leaves out is not asked of the drill."""
@@ -51,6 +54,7 @@ class DrillOperator(BaseOperator):
             show(item)
         small = [{"uri": j.uri, "sha256": j.sha256, "size": j.size, "verdict": j.verdict.value} for j in judged]
         context["ti"].xcom_push(key=XCOM_EVIDENCE, value=small)
+        self.found_runbook = next((c.runbook for j in judged for c, r in j.results if r.verdict is not Verdict.PASS), None)
         self._raise_unless_passed(judged)
         return small
 
