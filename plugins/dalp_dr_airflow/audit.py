@@ -32,10 +32,12 @@ def code_digest() -> str:
 def look(drill: Drill, context: Context) -> Gathered:
     """The facts for the record. Raises DrillError when Airflow's API cannot be asked: then nobody knows who cleared what."""
     run, plan = context["dag_run"], drill.plan
+    instances = drill.airflow.task_instances(run.dag_id, run.run_id)
     facts = audit.RunAudit(
         read_as=drill.airflow.user(),
         changes=audit.changes(run.dag_id, run.run_id, drill.airflow.changes(plan.asked_at)),
-        attempts=audit.attempts(drill.airflow.task_instances(run.dag_id, run.run_id)),
+        attempts=audit.attempts(instances),
+        silent=audit.silent(instances, drill.airflow.successes(run.dag_id, run.run_id)),
         code_then=code_then(drill),
         code_now=code_digest(),
         environment_then=plan.environment_digest,
