@@ -28,10 +28,10 @@ PACKAGES = (
 
 def facts(plan: DrillPlan, reason: str, plan_sha256: str) -> ProvenanceFacts:
     """Commit, versions, person, reason and targets of a run."""
-    commit, dirty = _commit()
+    found, dirty = commit()
     targets = plan.environment.targets
     return ProvenanceFacts(
-        commit=commit,
+        commit=found,
         dirty=dirty,
         versions={"python": platform.python_version(), **{p: metadata.version(p) for p in PACKAGES}},
         started_by=plan.started_by,
@@ -44,7 +44,7 @@ def facts(plan: DrillPlan, reason: str, plan_sha256: str) -> ProvenanceFacts:
     )
 
 
-def _commit() -> tuple[str, bool]:
+def commit() -> tuple[str, bool]:
     """Commit of the project and whether files differ from it; an installation without Git says so."""
 
     def git(*words: str) -> str:
