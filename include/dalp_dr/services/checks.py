@@ -9,7 +9,7 @@ from dalp_dr.services import health, journey, software
 KINDS: tuple[RecordKind, ...] = (
     RecordKind("application_health", health.ApplicationHealth, Stage.START, seed_row="Application health checks"),
     RecordKind("user_journey", journey.UserJourney, Stage.RECONCILE),
-    RecordKind("software", software.Software, Stage.MEASURE),
+    RecordKind("software", software.Software, Stage.MEASURE),  # provenance: no check asks for it
 )
 
 CHECKS: tuple[Check, ...] = (
@@ -44,17 +44,6 @@ CHECKS: tuple[Check, ...] = (
         journey.journey_reads_reconciled_values,
         "Compare the step's answer with the reconciliation record.",
         "services.md#user-journey",
-        full_only=True,
-    ),
-    Check(
-        "software_identified",
-        "software",
-        None,
-        Stage.MEASURE,
-        "Is it known by digest which images ran?",
-        software.software_identified,
-        "See why the container runtime names no digest for the image.",
-        "services.md#software",
         full_only=True,
     ),
 )

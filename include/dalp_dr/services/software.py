@@ -6,9 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dalp_dr.model.check import CheckResult, inconclusive, passed
-from dalp_dr.model.plan import DrillPlan
-
 
 @dataclass(frozen=True)
 class Image:
@@ -40,14 +37,3 @@ def _images(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for container in (c for c in status.get(part) or () if {"running", "terminated"} & set(c.get("state") or {})):
             found = str(container.get("imageID") or "")
             yield str(container.get("image") or ""), found[found.find("sha256:") :] if "sha256:" in found else ""
-
-
-def software_identified(facts: Software, plan: DrillPlan) -> CheckResult:
-    """Without digests nobody can say later which software was proven."""
-    expected = "a digest for every image that ran"
-    if not facts.images:
-        return inconclusive(expected, "no container was seen")
-    nameless = [image.name for image in facts.images if not image.digest]
-    if nameless:
-        return inconclusive(expected, f"{len(nameless)} of {len(facts.images)} without", nameless)
-    return passed(expected, f"{len(facts.images)} images")

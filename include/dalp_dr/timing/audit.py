@@ -58,6 +58,7 @@ class Attempts:
 @dataclass(frozen=True)
 class RunAudit:
     """`silent`: tasks that Airflow calls successful although their worker never said so; Airflow logs no name for a bulk change.
+    None in records of a version that did not look.
 
     `code_then` and `code_now` are digests of DAGs, plugins and core at the plan and at the seal.
     """
@@ -65,11 +66,11 @@ class RunAudit:
     read_as: str
     changes: tuple[Change, ...]
     attempts: tuple[Attempts, ...]
-    silent: tuple[str, ...]
     code_then: str
     code_now: str
     environment_then: str
     environment_now: str
+    silent: tuple[str, ...] | None = None
 
 
 def changes(dag_id: str, run_id: str, log: Iterable[Mapping[str, Any]]) -> tuple[Change, ...]:
@@ -160,7 +161,7 @@ def judge_nothing_marked(facts: RunAudit, plan: DrillPlan) -> CheckResult:
     marked = [c for c in facts.changes if c.what == MARKED]
     known = {task for change in marked for task in change.tasks}
     found = [f"{c.user} set {_named(c)} to {c.state} at {c.at}" for c in marked]
-    found += [f"{task} is success, but its worker never said so" for task in facts.silent if task not in known]
+    found += [f"{task} is success, but its worker never said so" for task in facts.silent or () if task not in known]
     return expect(not found, "no task or run set to a state by hand", f"{len(found)} set by hand", found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from dalp_dr.errors import DrillError
 from dalp_dr.model.check import Surface, Verdict, worst
-from dalp_dr_airflow.drill import Drill, Gathered, Judged
+from dalp_dr_airflow.drill import Drill, Gathered, Judged, masked
 from dalp_dr_airflow.errors import CheckFailedError, CheckInconclusiveError
 from dalp_dr_airflow.web.links import DrillReportLink, RunbookLink
 
@@ -94,5 +95,5 @@ def attempt(kind: str, gatherer: Callable[[], Gathered], subject: str = "drill")
     except DrillError as error:
         return Gathered(kind, None, subject, error.diagnostics())
     except Exception as error:  # a crash is a fact that is missing: recorded, so that no earlier record stands in its place
-        log.exception("gathering %s of %s crashed", kind, subject)
+        log.error("gathering %s of %s crashed:\n%s", kind, subject, masked(traceback.format_exc()))
         return Gathered(kind, None, subject, f"the check crashed: {type(error).__name__}: {error}")

@@ -123,6 +123,7 @@ class DecideOperator(BaseOperator):
                 }
             ],
         }
+        write_summary(drill, summary)  # also when the evidence store does not take the closing entry
         close(drill, decide.OutcomeKind.ABORTED, None, reason)
         summary["ledger_head"] = ledger.head(drill.evidence)
         write_summary(drill, summary)

@@ -14,7 +14,7 @@ from synthetic_drill import a_plan
 
 PLAN = a_plan()
 DAG, RUN = PLAN.dag_id, PLAN.run_id
-CLEAN = audit.RunAudit("viewer", (), (), (), "c" * 64, "c" * 64, PLAN.environment_digest, PLAN.environment_digest)
+CLEAN = audit.RunAudit("viewer", (), (), "c" * 64, "c" * 64, PLAN.environment_digest, PLAN.environment_digest)
 
 
 def row(event: str, extra: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
