@@ -8,7 +8,7 @@ here, with infrastructure, version of this project and staffing as declared; a c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,6 +62,7 @@ class Standing:
     withdrawn_because: tuple[str, ...]
     not_earned_because: tuple[str, ...]
     open_reasons: tuple[OpenReason, ...]
+    unknown: tuple[str, ...] = ()  # what could not be compared with today
 
     @property
     def publishable(self) -> bool:
@@ -89,7 +90,35 @@ def standing(
         if now > utc(claim.expires_at):
             withdrawn.append(f"it expired on {claim.expires_at[:10]}")
         withdrawn += _changes(claim, environment, version)
-    return Standing(claim, tuple(withdrawn), refusal, open_reasons(drills))
+    unknown = [
+        f"today's {what} was not given: a change since the drill cannot be seen"
+        for what, given in (("environment file", environment), ("version", version))
+        if claim is not None and given is None
+    ]
+    return Standing(claim, tuple(withdrawn), refusal, open_reasons(drills), tuple(unknown))
+
+
+def document(result: Standing) -> dict[str, Any]:
+    """The standing of one environment as plain JSON values."""
+    return {"publishable": result.publishable, **asdict(result)}
+
+
+def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> tuple[str, ...]:
+    """What changed between two documents of one environment, one sentence each; `before` is None the first time."""
+    if before is None:
+        return ("computed for the first time",)
+    found = []
+    if before.get("publishable") != after.get("publishable"):
+        found.append("may be published now" if after.get("publishable") else "may not be published any more")
+    old, new = (((d.get("claim") or {}).get("drill_id")) for d in (before, after))
+    if old != new:
+        found.append(f"the claim is of {new or 'no drill'} now; it was of {old or 'no drill'}")
+    for name, said in (("withdrawn_because", "withdrawn"), ("not_earned_because", "not earned")):
+        found += [f"{said}: {why}" for why in after.get(name) or () if why not in (before.get(name) or ())]
+    was, now = ({(r["check"], r["subject"]): r for r in d.get("open_reasons") or ()} for d in (before, after))
+    found += [f"open: {check} ({subject})" for check, subject in now if (check, subject) not in was]
+    found += [f"closed: {check} ({subject})" for check, subject in was if (check, subject) not in now]
+    return tuple(found)
 
 
 def not_earned(drill: Verification) -> tuple[str, ...]:
@@ -108,9 +137,13 @@ def not_earned(drill: Verification) -> tuple[str, ...]:
 
 
 def _counts_against(drill: Verification) -> bool:
-    """A full drill that was not READY withdraws a claim; a check of single surfaces says nothing about it."""
+    """A full drill that was not READY withdraws a claim. A check of single surfaces says nothing about it, nor does a drill that
+    passed and waits for its owner."""
     plan = drill.dossier.plan if drill.dossier else None
-    return plan is not None and plan.full and drill.decision is not Decision.READY
+    if plan is None or not plan.full or drill.decision is Decision.READY:
+        return False
+    waits = not drill.problems and not drill.decided and drill.proposal is not None and drill.proposal.decision is Decision.READY
+    return not waits
 
 
 def _claim(drill: Verification) -> Claim:
@@ -142,7 +175,7 @@ def fingerprints(dossier: Dossier) -> dict[str, str | None]:
     return {
         **of_environment(dossier.plan.environment),
         "route_switch_procedure": procedure,
-        "version": str(facts["commit"]) if facts.get("commit") else None,
+        "version": str(facts.get("code_sha256") or facts.get("commit") or "") or None,
     }
 
 
@@ -183,15 +216,19 @@ def _changes(claim: Claim, environment: Environment | None, version: str | None)
 
 
 def open_reasons(drills: Iterable[Verification]) -> tuple[OpenReason, ...]:
-    """Every check whose last answer was not pass, from the drill on that first failed it; `drills` oldest first."""
+    """Every check whose last answer was not pass, from the drill on that first failed it; `drills` oldest first.
+
+    Evidence that is not intact closes nothing.
+    """
     found: dict[tuple[str, str], OpenReason] = {}
     for drill in drills:
-        if drill.dossier is None or drill.problems:
+        if drill.dossier is None:
             continue
         for outcome in drill.dossier.outcomes():
             key = (outcome.check.id, outcome.subject)
             if outcome.result.verdict is Verdict.PASS:
-                found.pop(key, None)
+                if not drill.problems:
+                    found.pop(key, None)
             elif outcome.ran or key not in found:
                 first = found[key].since_drill if key in found else str(drill.drill_id)
                 found[key] = OpenReason(*key, outcome.result.verdict.value, first, outcome.check.next_step, outcome.check.runbook)

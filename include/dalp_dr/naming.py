@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime
 
 LABEL_DRILL = "dalp-dr/drill-id"
@@ -16,10 +17,11 @@ HOLD = "drill-hold"  # init container that holds every restored pod
 
 def drill_id(dag_id: str, run_id: str, asked_at: datetime) -> str:
     """`d-<yyyymmdd>-<8 hex>`: the UTC day the drill was asked for and a digest of DAG id and run id."""
-    return f"d-{asked_at.astimezone(UTC):%Y%m%d}-{_digest(dag_id, run_id)}"
+    return f"d-{asked_at.astimezone(UTC):%Y%m%d}-{digest_of_run(dag_id, run_id)}"
 
 
-def _digest(dag_id: str, run_id: str) -> str:
+def digest_of_run(dag_id: str, run_id: str) -> str:
+    """The end of a drill's id: what of it follows from the run alone."""
     return hashlib.sha256(f"{dag_id}/{run_id}".encode()).hexdigest()[:8]
 
 
@@ -36,3 +38,8 @@ def restore_name(drill: str, role: str, attempt: int = 1) -> str:
 def labels(drill: str, environment: str) -> dict[str, str]:
     """Ownership labels on every object the drill creates."""
     return {LABEL_DRILL: drill, LABEL_ENVIRONMENT: environment, LABEL_OWNED: OWNER}
+
+
+def runbook_page(pointer: str) -> str:
+    """`timing.md#rto` as a check names it, as the address of its page: `timing.html#rto`."""
+    return re.sub(r"\.md(?=$|#)", ".html", pointer)

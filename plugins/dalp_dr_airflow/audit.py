@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dalp_dr.errors import DrillError
 from dalp_dr.model.environment_file import digest
 from dalp_dr.timing import audit
-from dalp_dr_airflow.drill import INCLUDE, Drill, Gathered, environment_of
+from dalp_dr_airflow.drill import INCLUDE, Drill, Gathered, environment_of, masked
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -32,10 +33,12 @@ def code_digest() -> str:
 def look(drill: Drill, context: Context) -> Gathered:
     """The facts for the record. Raises DrillError when Airflow's API cannot be asked: then nobody knows who cleared what."""
     run, plan = context["dag_run"], drill.plan
+    instances = drill.airflow.task_instances(run.dag_id, run.run_id)
     facts = audit.RunAudit(
         read_as=drill.airflow.user(),
-        changes=audit.changes(run.dag_id, run.run_id, drill.airflow.changes(plan.asked_at)),
-        attempts=audit.attempts(drill.airflow.task_instances(run.dag_id, run.run_id)),
+        changes=read(drill, context),
+        attempts=tuple(replace(a, note=masked(a.note)) for a in audit.attempts(instances)),
+        silent=audit.silent(instances, drill.airflow.successes(run.dag_id, run.run_id)),
         code_then=code_then(drill),
         code_now=code_digest(),
         environment_then=plan.environment_digest,
@@ -50,11 +53,17 @@ def code_then(drill: Drill) -> str:
     return str((min(found, key=lambda r: r.attempt).facts or {}).get("code_sha256") or "") if found else ""
 
 
+def read(drill: Drill, context: Context) -> tuple[audit.Change, ...]:
+    """What people changed up to now; their notes without anything that looks like a secret."""
+    run = context["dag_run"]
+    found = audit.changes(run.dag_id, run.run_id, drill.airflow.changes(drill.plan.asked_at))
+    return tuple(replace(change, reason=masked(change.reason)) for change in found)
+
+
 def changes(drill: Drill, context: Context) -> tuple[audit.Change, ...] | None:
     """What people changed up to now; None where that cannot be read."""
-    run = context["dag_run"]
     try:
-        return audit.changes(run.dag_id, run.run_id, drill.airflow.changes(drill.plan.asked_at))
+        return read(drill, context)
     except DrillError as error:
         log.error("%s", error.diagnostics())
         return None

@@ -47,6 +47,18 @@ def now() -> str:
     return datetime.now(UTC).isoformat()
 
 
+def known_masked(text: str) -> str:
+    """`text` without the passwords and extras of the connections this process has read; Airflow knows them."""
+    from airflow.sdk.log import redact
+
+    return str(redact(text))
+
+
+def masked(text: str) -> str:
+    """`text` without those, and without anything that looks like a secret: for errors, which may quote anything."""
+    return redaction.redact_text(known_masked(text))
+
+
 @dataclass(frozen=True)
 class Gathered:
     """What a gatherer brings home about one subject: facts of the kind, or the error that prevented them.
@@ -236,7 +248,7 @@ class Drill:
             recorded_at=now(),
             began_at=began_at,
             facts=None if gathered.facts is None else encode(gathered.facts),
-            error=redaction.redact_text(gathered.error) if gathered.error else None,
+            error=masked(gathered.error) if gathered.error else None,
             captures=captures,
         )
         data = records.encode(record)
@@ -245,7 +257,7 @@ class Drill:
         return record, key, canonical.sha256(data), len(data)
 
     def _capture(self, name: str, asked: str, raw: Any) -> Capture:
-        data = redaction.redact_answer(raw, salt=self.drill_id)
+        data = known_masked(redaction.redact_answer(raw, salt=self.drill_id).decode()).encode()
         digest = canonical.sha256(data)
         self.evidence.put(self.key("captures", digest), data)
         return Capture(name, asked, digest, len(data))

@@ -12,28 +12,17 @@ from dalp_dr.timing.provenance import ProvenanceFacts
 from dalp_dr_airflow.audit import code_digest
 
 PROJECT = Path(__file__).resolve().parents[2]
-PACKAGES = (
-    "apache-airflow",
-    "apache-airflow-providers-cncf-kubernetes",
-    "apache-airflow-providers-amazon",
-    "apache-airflow-providers-postgres",
-    "apache-airflow-providers-standard",
-    "web3",
-    "kubernetes",
-    "boto3",
-    "msgspec",
-    "cryptography",
-)
+PACKAGES = ("apache-airflow", "web3", "kubernetes", "boto3", "msgspec", "pydantic", "cryptography", "rfc8785")
 
 
 def facts(plan: DrillPlan, reason: str, plan_sha256: str) -> ProvenanceFacts:
     """Commit, versions, person, reason and targets of a run."""
-    commit, dirty = _commit()
+    found, dirty = commit()
     targets = plan.environment.targets
     return ProvenanceFacts(
-        commit=commit,
+        commit=found,
         dirty=dirty,
-        versions={"python": platform.python_version(), **{p: metadata.version(p) for p in PACKAGES}},
+        versions=versions(),
         started_by=plan.started_by,
         reason=reason,
         targets_version=targets.version,
@@ -44,7 +33,7 @@ def facts(plan: DrillPlan, reason: str, plan_sha256: str) -> ProvenanceFacts:
     )
 
 
-def _commit() -> tuple[str, bool]:
+def commit() -> tuple[str, bool]:
     """Commit of the project and whether files differ from it; an installation without Git says so."""
 
     def git(*words: str) -> str:
@@ -54,3 +43,10 @@ def _commit() -> tuple[str, bool]:
         return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.SubprocessError):
         return "not a Git checkout", True
+
+
+def versions() -> dict[str, str]:
+    """Python, Airflow with every provider that is installed, and what talks to the outside."""
+    providers = {d.name: d.version for d in metadata.distributions() if (d.name or "").startswith("apache-airflow-providers-")}
+    named = {package: metadata.version(package) for package in PACKAGES}
+    return {"python": platform.python_version(), **named, **providers}

@@ -45,6 +45,9 @@ class FakeAirflow:
             raise self.error
         return self.rows
 
+    def successes(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        return [{"event": "success", "task_id": "plan.freeze", "try_number": 1}]
+
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         return [{"task_id": "plan.freeze", "try_number": 1, "state": "success", "note": None}]
 

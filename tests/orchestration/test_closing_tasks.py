@@ -197,3 +197,11 @@ def test_nobody_signs_while_it_is_not_known_who_cleared_what(with_provenance: Fa
     with pytest.raises(NotReadyError, match="could not be read"):
         decide(run)
     assert seal(run)["verdict"] == "inconclusive"
+
+
+def test_a_secret_in_a_note_is_not_kept(with_provenance: FakeRun) -> None:
+    run = with_provenance
+    run.airflow.rows.append(cleared("oscar", note="login was postgresql://dalp:hunter2hunter2@db:5432/dalp"))
+    seal(run)
+    kept = b"".join(run.store.get(key) for key in run.store.list(""))
+    assert b"login was" in kept and b"hunter2hunter2" not in kept

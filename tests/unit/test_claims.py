@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from dalp_dr import claims
+from dalp_dr.decide import Decision
+from dalp_dr.evidence.problem import Problem
 from dalp_dr.evidence.verify import Verification, verify
 from dalp_dr.model.plan import DrillPlan
 from dalp_dr.model.record import Record, RecordKind
@@ -123,3 +125,31 @@ def test_reasons_stay_open_until_that_very_check_passes() -> None:
     assert [(r.check, r.since_drill) for r in claims.standing([failed, again], NOW).open_reasons] == [
         ("reconciliation_complete", second.drill_id)
     ]
+
+
+def test_a_drill_that_passed_and_waits_for_its_owner_withdraws_nothing() -> None:
+    waiting = verify(sealed(later("waiting"), good_records(later("waiting"))), [PUBLIC], **WITH_SWITCH)
+    assert waiting.decision is Decision.FIX and not waiting.decided
+    assert claims.standing([GREEN, waiting], NOW, ENVIRONMENT).publishable
+
+
+def test_evidence_that_is_not_intact_closes_nothing() -> None:
+    failed = drill(a_plan("first"), broken=a_record(a_plan("first"), "telemetry", facts=CountFacts(3, 2)))
+    forged = replace(drill(later("second")), problems=(Problem("manifest.json", "flipped"),))
+    assert [r.check for r in claims.standing([failed, forged], NOW).open_reasons] == ["telemetry_queryable"]
+
+
+def test_what_could_not_be_compared_is_said() -> None:
+    assert claims.standing([GREEN], NOW, ENVIRONMENT, "c").unknown == ()
+    assert len(claims.standing([GREEN], NOW).unknown) == 2
+
+
+def test_the_difference_to_the_time_before_is_told() -> None:
+    good = claims.document(claims.standing([GREEN], NOW, ENVIRONMENT))
+    gone = claims.document(claims.standing([GREEN], NOW, ENVIRONMENT.model_copy(update={"cluster": "separate"})))
+    none = claims.document(claims.standing([drill(a_plan("x"), switch=False)], NOW, ENVIRONMENT))
+    assert claims.changes(None, good) == ("computed for the first time",)
+    assert claims.changes(good, good) == ()
+    assert claims.changes(good, gone)[0] == "may not be published any more"
+    assert any("infrastructure changed" in line for line in claims.changes(good, gone))
+    assert any(f"it was of {ANNUAL.drill_id}" in line for line in claims.changes(good, none))

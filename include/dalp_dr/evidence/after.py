@@ -22,6 +22,7 @@ class After:
     """What the statements say together. The newest of each kind counts."""
 
     decision: Decision = Decision.FIX
+    decided: bool = False  # a decision was signed, whatever it says
     sign_off: SignOff | None = None
     sign_off_problem: str | None = None
     problems: list[Problem] = field(default_factory=list)
@@ -92,6 +93,7 @@ def _decide(
     if decision is None:
         result.notes.append("no final decision was signed; without one a bundle is not READY")
         return
+    result.decided = True
     where = str(decision["path"])
     if decision.get("decision") != final.decision.value:
         result.problems.append(Problem(where, f"states {decision.get('decision')!r}; records and sign-off give {final.decision.value!r}"))

@@ -46,7 +46,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (re.compile(rf"({_SENSITIVE}\\?[\"']?\s*[=:]\s*)(?![\s\\\"'\[{{])[^\s\"',;&}}\\]+", re.IGNORECASE), rf"\1{MASK}"),
     (
-        re.compile(r"(https?://[^\s\"']*/)(?=[A-Za-z0-9]*\d)(?=[A-Za-z0-9]*[A-Za-z])[A-Za-z0-9]{20,}(?=[/?#\s\"']|\Z)"),
+        re.compile(r"((?:https?|wss?)://[^\s\"']*/)(?=[A-Za-z0-9]*\d)(?=[A-Za-z0-9]*[A-Za-z])[A-Za-z0-9]{20,}(?=[/?#\s\"'.,;:)\]}>]|\Z)"),
         rf"\1{MASK}",
     ),
 )

@@ -33,6 +33,7 @@ class Verification:
     key_id: str | None = None
     proposal: decide.Proposal | None = None
     decision: Decision = Decision.FIX
+    decided: bool = False
     sign_off: decide.SignOff | None = None
     sign_off_problem: str | None = None
     dossier: Dossier | None = None
@@ -120,6 +121,7 @@ def verify(bundle: Bundle, keys: Iterable[dsse.PublicKey], expected_drill_id: st
         sign_off=checked.sign_off,
         sign_off_problem=checked.sign_off_problem,
         decision=checked.decision,
+        decided=checked.decided,
     )
     return result.with_more([*found.problems, *checked.problems], [*found.notes, *checked.notes])
 

@@ -6,5 +6,6 @@ from dalp_dr.report.folder import view
 from dalp_dr.report.html import render_html
 from dalp_dr.report.page import View, of
 from dalp_dr.report.pdf import render_pdf
+from dalp_dr.report.runbook import publish as publish_runbooks
 
-__all__ = ["View", "of", "render_html", "render_pdf", "view"]
+__all__ = ["View", "of", "publish_runbooks", "render_html", "render_pdf", "view"]

@@ -372,6 +372,14 @@ def _provenance(dossier: Dossier, result: Verification) -> tuple[tuple[str, str]
             "Project commit",
             f"{facts['commit']}{' with uncommitted changes' if facts.get('dirty') else ''}" if facts.get("commit") else "not recorded",
         ),
+        ("Project code (sha256)", facts.get("code_sha256") or "not recorded"),
+        ("Why it was started", facts.get("reason") or "no reason given"),
+        *((f"Image {i['name']}", f"{i['digest'] or 'no digest'}, {i['containers']} containers") for i in _images(dossier)),
         *((f"Version of {name}", value) for name, value in sorted(versions.items())),
     ]
     return tuple((visible(name), visible(value)) for name, value in pairs)
+
+
+def _images(dossier: Dossier) -> Iterable[Mapping[str, Any]]:
+    record = dossier.record("software")
+    return (record.facts or {}).get("images") or () if record else ()

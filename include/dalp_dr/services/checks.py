@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dalp_dr.model.check import Check, Stage
 from dalp_dr.model.record import RecordKind
-from dalp_dr.services import health, journey
+from dalp_dr.services import health, journey, software
 
 KINDS: tuple[RecordKind, ...] = (
     RecordKind("application_health", health.ApplicationHealth, Stage.START, seed_row="Application health checks"),
     RecordKind("user_journey", journey.UserJourney, Stage.RECONCILE),
+    RecordKind("software", software.Software, Stage.MEASURE),  # provenance: no check asks for it
 )
 
 CHECKS: tuple[Check, ...] = (

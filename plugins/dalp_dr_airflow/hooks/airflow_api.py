@@ -65,6 +65,10 @@ class AirflowApiHook(BaseHook):
         words = [("after", since), ("order_by", "id"), *(("excluded_events", state) for state in TASK_STATES)]
         return list(self._pages("/api/v2/eventLogs", "event_logs", words))
 
+    def successes(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """Rows of the audit log in which workers report the success of a run's tasks."""
+        return list(self._pages("/api/v2/eventLogs", "event_logs", [("dag_id", dag_id), ("run_id", run_id), ("event", "success")]))
+
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Every task of a run in its newest attempt."""
         path = f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}/taskInstances"

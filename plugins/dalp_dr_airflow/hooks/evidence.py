@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -15,13 +16,16 @@ from dalp_dr_airflow.hooks.s3 import S3Access, s3_uri
 
 Lock = Literal["COMPLIANCE", "GOVERNANCE", "NONE"]
 _ALREADY_THERE = (409, 412)
+_KEPT = re.compile(r"drills/[^/]+/(records|captures)/")
 
 
 class EvidenceStoreHook(S3Access):
     """An `evidence.store.EvidenceStore` on S3: written once, S3 first, then the mirror.
 
     `lock` and `retention_days`: object lock of every object put; NONE leaves it to the bucket's own default. The
-    bucket is the truth, the mirror a convenience for people and for `dalp_dr verify`.
+    bucket is the truth, the mirror a convenience for people and for `dalp_dr verify`. Records and captures that the bucket
+    did not take are kept in `unsent/` and sent before the next write; the task fails all the same, so that nothing counts
+    before it is stored.
     """
 
     default_conn_name = "dalp_evidence_store"
@@ -31,6 +35,7 @@ class EvidenceStoreHook(S3Access):
         super().__init__(conn_id)
         self.bucket, self.lock, self.retention_days = bucket, lock, retention_days
         self.mirror = FolderStore(mirror or state_folder())
+        self.unsent = FolderStore(self.mirror.root / "unsent" / bucket)
 
     def put(self, key: str, data: bytes) -> None:
         """Store under a key nobody used before. EvidenceError when it holds other bytes; the same bytes again are no
@@ -38,10 +43,16 @@ class EvidenceStoreHook(S3Access):
         """
         if not is_safe_key(key):
             raise EvidenceError(f"{key!r} is not a key of the evidence store.", "Use a relative path without `..`.")
+        self._send_kept()
+        self._put(key, data)
+        self.mirror.put(key, data)
+
+    def _put(self, key: str, data: bytes) -> None:
         try:
             self._put_new(key, data)
         except CallError as error:
             if error.status not in _ALREADY_THERE:
+                self._keep(key, data)
                 step = error.next_step if self.lock == "NONE" else f"{error.next_step} Object lock asks for s3:PutObjectRetention too."
                 raise EvidenceError(f"Evidence {key} could not be stored: {error}", step) from None
             if self.get(key) != data:
@@ -49,7 +60,19 @@ class EvidenceStoreHook(S3Access):
                     f"{key} exists with other content; evidence is never overwritten.",
                     "Look at both; use a new attempt.",
                 ) from None
-        self.mirror.put(key, data)
+
+    def _keep(self, key: str, data: bytes) -> None:
+        """Keeps what an attempt found. Not a ledger entry or anything else that is true only in its order."""
+        if _KEPT.match(key):
+            self.unsent.put(key, data)
+
+    def _send_kept(self) -> None:
+        """Sends what the bucket did not take earlier. Raises EvidenceError while it still does not."""
+        for key in self.unsent.list("") if self.unsent.root.is_dir() else ():
+            data = self.unsent.get(key)
+            self._put(key, data)
+            self.mirror.put(key, data)
+            (self.unsent.root / key).unlink(missing_ok=True)
 
     def get(self, key: str) -> bytes:
         try:

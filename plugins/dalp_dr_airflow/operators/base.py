@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from dalp_dr.errors import DrillError
 from dalp_dr.model.check import Surface, Verdict, worst
-from dalp_dr_airflow.drill import Drill, Gathered, Judged
+from dalp_dr_airflow.drill import Drill, Gathered, Judged, masked
 from dalp_dr_airflow.errors import CheckFailedError, CheckInconclusiveError
+from dalp_dr_airflow.web.links import DrillReportLink, RunbookLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -26,6 +28,8 @@ class DrillOperator(BaseOperator):
     """Base of all operators that gather facts. A subclass says which kinds it records and how it gathers them."""
 
     surface: Surface | None = None  # None: about the drill itself
+    operator_extra_links = (DrillReportLink(), RunbookLink())
+    found_runbook: str | None = None  # section for the first check that did not pass
 
     def in_scope(self, drill: Drill) -> bool:
         """Whether this task has anything to do in a drill over these surfaces; what it leaves out is not asked of the drill."""
@@ -51,6 +55,7 @@ class DrillOperator(BaseOperator):
             show(item)
         small = [{"uri": j.uri, "sha256": j.sha256, "size": j.size, "verdict": j.verdict.value} for j in judged]
         context["ti"].xcom_push(key=XCOM_EVIDENCE, value=small)
+        self.found_runbook = next((c.runbook for j in judged for c, r in j.results if r.verdict is not Verdict.PASS), None)
         self._raise_unless_passed(judged)
         return small
 
@@ -90,5 +95,5 @@ def attempt(kind: str, gatherer: Callable[[], Gathered], subject: str = "drill")
     except DrillError as error:
         return Gathered(kind, None, subject, error.diagnostics())
     except Exception as error:  # a crash is a fact that is missing: recorded, so that no earlier record stands in its place
-        log.exception("gathering %s of %s crashed", kind, subject)
+        log.error("gathering %s of %s crashed:\n%s", kind, subject, masked(traceback.format_exc()))
         return Gathered(kind, None, subject, f"the check crashed: {type(error).__name__}: {error}")

@@ -18,6 +18,7 @@ from dalp_dr_airflow.errors import NotReadyError
 from dalp_dr_airflow.operators.abort import close
 from dalp_dr_airflow.operators.lease import release_lease
 from dalp_dr_airflow.operators.seal import home, newest_bundle, publish, state_after_seal, write_summary
+from dalp_dr_airflow.web.links import DrillReportLink, RunbookLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -30,6 +31,9 @@ class DecideOperator(BaseOperator):
 
     :param surfaces_only: a check of single surfaces: green when all its checks pass, and it claims no more than that.
     """
+
+    operator_extra_links = (DrillReportLink(), RunbookLink())
+    found_runbook: str | None = None  # section of the first reason
 
     def __init__(self, *, surfaces_only: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -48,6 +52,7 @@ class DecideOperator(BaseOperator):
         final = self.state(drill, sealed, proposal, audit.changed_by(drill, context))
         summary = decide.summary(dossier, proposal, final.decision, sealed.manifest_sha256, final.sign_off_problem)
         self.finish(drill, summary, proposal)
+        self.found_runbook = next((r["runbook"] for r in summary["reasons"]), None)
         if not (final.decision is decide.Decision.READY or (self.surfaces_only and proposal.verdict is Verdict.PASS)):
             raise NotReadyError(in_words(summary))
         return {"decision": final.decision.value, "bundle_sha256": sealed.manifest_sha256}
@@ -118,6 +123,7 @@ class DecideOperator(BaseOperator):
                 }
             ],
         }
+        write_summary(drill, summary)  # also when the evidence store does not take the closing entry
         close(drill, decide.OutcomeKind.ABORTED, None, reason)
         summary["ledger_head"] = ledger.head(drill.evidence)
         write_summary(drill, summary)

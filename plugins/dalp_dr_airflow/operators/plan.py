@@ -14,7 +14,7 @@ from dalp_dr.evidence import canonical, ledger, records, seal
 from dalp_dr.model.environment import Route
 from dalp_dr.model.plan import DatabasePoint, DrillPlan
 from dalp_dr_airflow import provenance
-from dalp_dr_airflow.drill import Drill, Gathered, environment_of
+from dalp_dr_airflow.drill import Drill, Gathered, environment_of, masked
 from dalp_dr_airflow.hooks.connections import endpoint, signing_key
 from dalp_dr_airflow.operators.archive import read_archive
 from dalp_dr_airflow.operators.base import DrillOperator
@@ -33,7 +33,7 @@ class PlanOperator(DrillOperator):
         try:
             return super().execute(context)
         except (InputError, RefusedError) as error:
-            context["ti"].xcom_push(key="refusal", value=error.diagnostics())
+            context["ti"].xcom_push(key="refusal", value=masked(error.diagnostics()))
             raise
 
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:

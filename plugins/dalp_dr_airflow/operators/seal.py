@@ -18,6 +18,7 @@ from dalp_dr_airflow import audit
 from dalp_dr_airflow.drill import Drill, now
 from dalp_dr_airflow.hooks.connections import signing_key
 from dalp_dr_airflow.operators.base import attempt, show, skip_dry_run
+from dalp_dr_airflow.web.links import DrillReportLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -88,6 +89,8 @@ def state_after_seal(drill: Drill, kind: str, statement: dict[str, Any], payload
 
 class SealEvidenceOperator(BaseOperator):
     """Closes the bundle of facts with its computed verdict and proposed decision. XCom: digest, verdict, proposal, uri."""
+
+    operator_extra_links = (DrillReportLink(),)
 
     def execute(self, context: Context) -> dict[str, Any]:
         skip_dry_run(context)
@@ -164,6 +167,7 @@ def publish(drill: Drill, folder: Path) -> None:
     view = report.view(folder)
     (folder.parent / "report.html").write_text(report.render_html(view), encoding="utf-8")
     (folder.parent / "report.pdf").write_bytes(report.render_pdf(view))
+    report.publish_runbooks(folder.parents[1] / "runbooks")
     latest = folder.parent.parent / "latest"
     fresh = latest.with_name(f".latest-{os.getpid()}")
     fresh.symlink_to(folder.parent.name)

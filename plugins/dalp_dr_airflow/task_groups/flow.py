@@ -17,6 +17,7 @@ from datetime import timedelta
 
 from airflow.sdk import BaseOperator, TaskGroup, TriggerRule
 
+from dalp_dr_airflow.assets import EVIDENCE
 from dalp_dr_airflow.operators.chain import CatchUpOperator, ChainContinuityOperator, InFlightCensusOperator, ReconciliationOperator
 from dalp_dr_airflow.operators.configuration import HelmConfigurationOperator
 from dalp_dr_airflow.operators.database import CnpgRecoveryOperator, DatabaseIntegrityOperator, RecoveryPointProofOperator
@@ -167,7 +168,7 @@ def seal(before: Tasks) -> tuple[BaseOperator, BaseOperator]:
     seals a refused drill therefore does not stand before the teardown.
     """
     with TaskGroup("seal", tooltip="Bundle, signature, ledger, report"):
-        sealed = SealEvidenceOperator(task_id="evidence", trigger_rule=ALWAYS)
+        sealed = SealEvidenceOperator(task_id="evidence", trigger_rule=ALWAYS, outlets=[EVIDENCE])
         refused = SealEvidenceOperator(task_id="refusal", trigger_rule=TriggerRule.ALL_FAILED)
         before >> sealed >> refused
     return sealed, refused
@@ -190,7 +191,7 @@ def sign_off(sealed: BaseOperator, owners: Sequence[str]) -> BaseOperator:
 def decide(said: Tasks, surfaces_only: bool) -> BaseOperator:
     """READY or FIX. The only leaf."""
     with TaskGroup("decide", tooltip="READY, or FIX with its reasons"):
-        decided = DecideOperator(task_id="decision", surfaces_only=surfaces_only, trigger_rule=ALWAYS, retries=0)
+        decided = DecideOperator(task_id="decision", surfaces_only=surfaces_only, trigger_rule=ALWAYS, retries=0, outlets=[EVIDENCE])
         said >> decided
     return decided
 

@@ -130,3 +130,10 @@ def test_any_kind_of_answer(answer: bytes | str | list[str]) -> None:
 def test_redacting_twice_changes_nothing() -> None:
     once = redact_answer({"kind": "Pod", "log": LOOKS["a DSN"][0] + KNOWN["plain"]}, [CANARY])
     assert redact_answer(once, [CANARY]) == once
+
+
+@pytest.mark.parametrize("text", ["Ask {}.", "({})", "{}, then", "<{}>", "{}/", "wss{}"])
+def test_a_key_in_a_url_is_masked_whatever_follows_it(text: str) -> None:
+    url = "://rpc.example/v3/abcdef0123456789abcdef01"
+    said = redact_text(text.format(url if text.startswith("wss") else f"https{url}"))
+    assert "abcdef0123456789" not in said and "rpc.example" in said

@@ -98,6 +98,7 @@ JUDGED = {
     "a clear with its reason": (replace(CLEAN, changes=(CLEARED,)), set()),
     "a clear without": (replace(CLEAN, changes=(replace(CLEARED, reason=" "),)), {"reruns_explained"}),
     "marked": (replace(CLEAN, changes=(replace(CLEARED, what=audit.MARKED, state="success"),)), {"no_task_marked"}),
+    "marked by a request that leaves no name": (replace(CLEAN, silent=("verify.volumes",)), {"no_task_marked"}),
     "code edited": (replace(CLEAN, code_now="d" * 64), {"code_unchanged"}),
     "code not recorded": (replace(CLEAN, code_then="", code_now=""), {"code_unchanged"}),
     "environment edited": (replace(CLEAN, environment_now="d" * 64), {"code_unchanged"}),
@@ -112,3 +113,14 @@ JUDGES = {
 @pytest.mark.parametrize(("facts", "broken"), JUDGED.values(), ids=JUDGED.keys())
 def test_what_fails(facts: audit.RunAudit, broken: set[str]) -> None:
     assert {name for name, judge in JUDGES.items() if judge(facts, PLAN).verdict is not Verdict.PASS} == broken
+
+
+def test_a_success_that_no_worker_reported_is_seen() -> None:
+    """Airflow's bulk requests leave no row of their own; the missing row of the worker tells."""
+    instances = [
+        {"task_id": "a", "try_number": 1, "state": "success"},
+        {"task_id": "b", "try_number": 2, "state": "success"},
+        {"task_id": "c", "try_number": 1, "state": "failed"},
+    ]
+    rows = [{"event": "success", "task_id": "a", "try_number": 1}, {"event": "success", "task_id": "b", "try_number": 1}]
+    assert audit.silent(instances, rows) == ("b",)

@@ -1,0 +1,1 @@
+"""The drills' pages in Airflow's own interface."""
