@@ -26,8 +26,8 @@ def checks_of(kind: str) -> tuple[Check, ...]:
 
 
 def asked(check: Check, plan: DrillPlan) -> bool:
-    """Whether a drill asks this check: it is about a surface the drill covers, or about the drill itself."""
-    return (check.surface is None or check.surface in plan.surfaces) and (plan.full or not check.full_only)
+    """Whether a drill asks this check: its checklist has it, and it is about a surface the drill covers, or about the drill itself."""
+    return check.since <= plan.checklist and (check.surface is None or check.surface in plan.surfaces) and (plan.full or not check.full_only)
 
 
 def required(plan: DrillPlan) -> tuple[tuple[Check, str], ...]:
@@ -36,3 +36,8 @@ def required(plan: DrillPlan) -> tuple[tuple[Check, str], ...]:
     A check about a surface the drill does not cover is not required; a drill over all five surfaces requires all of them.
     """
     return tuple((check, subject) for check in CHECKS if asked(check, plan) for subject in KINDS[check.kind].subjects(plan))
+
+
+def younger(plan: DrillPlan) -> tuple[Check, ...]:
+    """The checks of this version that came after the drill's checklist: it was never asked them."""
+    return tuple(check for check in CHECKS if check.since > plan.checklist)

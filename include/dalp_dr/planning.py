@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from dalp_dr import naming
 from dalp_dr.errors import InputError, ParameterError
 from dalp_dr.kubernetes_resources import backups
-from dalp_dr.model.check import Surface
+from dalp_dr.model.check import CHECKLIST, Surface
 from dalp_dr.model.environment import FROM_CONNECTION, Environment, Route
 from dalp_dr.model.environment_file import digest
 from dalp_dr.model.plan import BackupPoint, ConfigurationPoint, DatabasePoint, DrillPlan, ObjectPoint, Policy, utc
@@ -154,4 +154,5 @@ def freeze(
         backups=chosen,
         objects=ObjectPoint(incident_time),
         configuration=configuration,
+        checklist=CHECKLIST,
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dalp_dr import decide, naming
+from dalp_dr.catalogue import younger
 from dalp_dr.decide import Decision
 from dalp_dr.dossier import Dossier
 from dalp_dr.errors import EvidenceError
@@ -18,6 +19,7 @@ from dalp_dr.evidence import after, canonical, dsse, manifest, records, seal, st
 from dalp_dr.evidence.bundle import AFTER, PLAN, PROVENANCE, STATEMENT, VERDICT, Bundle, cited, missing_captures
 from dalp_dr.evidence.bundle import verdict as verdict_document
 from dalp_dr.evidence.problem import Problem
+from dalp_dr.model.check import CHECKLIST
 from dalp_dr.model.plan import DrillPlan, utc
 
 READY, NOT_READY, UNREADABLE, NOT_INTACT = 0, 1, 2, 3  # exit codes of `python -m dalp_dr verify`
@@ -200,6 +202,9 @@ def _dossier(bundle: Bundle, listing: manifest.Manifest, found: _Findings, catal
         if record.drill_id != plan.drill_id:
             found.add(path, f"is a record of {record.drill_id}; it was replayed")
         read.append(record)
+    if later := younger(plan):
+        names = ", ".join(check.id for check in later)
+        found.notes.append(f"judged by checklist {plan.checklist}; this version also asks: {names}")
     dossier = Dossier(plan, tuple(read), **catalogue)
     for record in read:
         if record.kind not in dossier.known_kinds:
@@ -211,6 +216,8 @@ def _dossier(bundle: Bundle, listing: manifest.Manifest, found: _Findings, catal
 
 
 def _plan_faults(plan: DrillPlan, listing: manifest.Manifest) -> Iterator[str]:
+    if not 1 <= plan.checklist <= CHECKLIST:
+        yield f"has checklist {plan.checklist}; this version knows 1 to {CHECKLIST}"
     if plan.drill_id != listing.drill_id:
         yield f"is the plan of {plan.drill_id}, the manifest is of {listing.drill_id}"
     try:

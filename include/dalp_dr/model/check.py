@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dalp_dr.model.plan import DrillPlan
 
+CHECKLIST = 2  # raised once a release that adds checks; a new check carries it as `since`
 FINDINGS_SHOWN = 20  # findings kept in a result; the whole list stays in the record's facts
 
 
@@ -91,6 +92,7 @@ class Check:
     `judge(facts, plan)` is pure and is called again by `dalp_dr verify`. `surface` is None for checks about the drill itself.
     `refuses`: a FAIL in preflight forbids the start. `full_only`: asked by a drill over all five surfaces alone, since it is
     about services or times that a check of single surfaces does not have. `runbook` is `<file>#<section>` below include/runbooks.
+    `since`: the checklist it came with; a drill is judged by the checklist in its plan (ADR 11).
     """
 
     id: str
@@ -103,3 +105,4 @@ class Check:
     runbook: str
     refuses: bool = False
     full_only: bool = False
+    since: int = 1

@@ -97,6 +97,7 @@ class DrillPlan:
     backups: tuple[BackupPoint, ...]
     objects: ObjectPoint
     configuration: ConfigurationPoint | None
+    checklist: int = 1  # version of the list of checks this drill answers to
 
     def namespace(self, role: str) -> str:
         """The sandbox namespace that stands for the source namespace of this role."""

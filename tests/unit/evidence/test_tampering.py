@@ -14,6 +14,7 @@ from dalp_dr.decide import Decision
 from dalp_dr.evidence import canonical, dsse, manifest, seal, statement
 from dalp_dr.evidence.bundle import Bundle
 from dalp_dr.evidence.verify import NOT_INTACT, NOT_READY, READY, Verification, verify
+from dalp_dr.model.check import CHECKLIST
 from synthetic_drill import (
     CATALOGUE,
     DECIDED_AT,
@@ -204,6 +205,11 @@ def replayed_plan() -> Bundle:
     return sealed_anew({**WHOLE.files, "plan.json": OTHER_DRILL.files["plan.json"]})
 
 
+def plan_with(**fields: object) -> Callable[[], Bundle]:
+    """The right key signs a plan in which these fields were changed."""
+    return signed_only(**{"plan.json": canonical.dumps({**canonical.loads(WHOLE.files["plan.json"]), **fields})})
+
+
 DECISION = envelope_payload(WHOLE.files["after/decision-01.dsse.json"])
 TAMPERED: dict[str, tuple[Callable[[], Bundle], str]] = {
     "signed again with another key": (lambda: sealed_anew(dict(WHOLE.files), OTHER_KEY), "statement.dsse.json"),
@@ -214,6 +220,7 @@ TAMPERED: dict[str, tuple[Callable[[], Bundle], str]] = {
     "right key but one of the seven rows left out": (left_out_seed_row, "verdict.json"),
     "a record of another drill": (replayed_inside, TELEMETRY),
     "the plan of another drill": (replayed_plan, "plan.json"),
+    **{f"a plan with checklist {number}": (plan_with(checklist=number), "plan.json") for number in (-1, 0, CHECKLIST + 1)},
     "a drill id that does not follow from the run": (
         signed_only(**{"plan.json": canonical.dumps({**canonical.loads(WHOLE.files["plan.json"]), "run_id": "manual__1"})}),
         "plan.json",

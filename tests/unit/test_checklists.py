@@ -1,0 +1,35 @@
+"""What each checklist asks is pinned: a bundle of an older one must stay readable as what it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dalp_dr import catalogue
+from dalp_dr.evidence import canonical
+from dalp_dr.model.check import CHECKLIST
+from synthetic_drill import a_plan
+
+RELEASED = {1: (62, "55bfa6c533bbe5d5")}  # checklist: how many checks, digest of their names
+
+
+def names(checklist: int) -> list[str]:
+    return sorted(check.id for check in catalogue.CHECKS if check.since <= checklist)
+
+
+@pytest.mark.parametrize("checklist", sorted(RELEASED))
+def test_a_released_checklist_is_not_changed(checklist: int) -> None:
+    found = names(checklist)
+    assert (len(found), canonical.sha256("\n".join(found).encode())[:16]) == RELEASED[checklist]
+
+
+def test_every_check_belongs_to_a_checklist_of_this_version() -> None:
+    assert {check.since for check in catalogue.CHECKS} <= set(range(1, CHECKLIST + 1))
+
+
+def test_a_drill_is_asked_its_own_checklist_and_the_younger_checks_are_named() -> None:
+    old, new = a_plan(), replace(a_plan(), checklist=CHECKLIST)
+    asked_old, asked_new = ({check.id for check, _ in catalogue.required(plan)} for plan in (old, new))
+    later = {check.id for check in catalogue.younger(old)}
+    assert asked_new - asked_old == later and not catalogue.younger(new)
