@@ -1,0 +1,201 @@
+"""How a benchmark is run: each side in a process of its own, in turns, at least three times; the ratio of medians counts.
+
+A side is a Python program of `tests/benchmarks/programs/`. It prints one JSON object as its last line:
+
+    {"items": 50000, "found": ["..."], "cpu_seconds": 1.2, "wall_seconds": 1.4}
+
+`items` is what the cost is divided by (1 when left out). `found` is what the side concluded; both sides of every run must
+conclude the same. The seconds are the work alone, without imports; left out, those of the whole process and of the
+processes it has waited for count. Peak memory is always the process's own (MB of 2**20 bytes).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = Path(__file__).with_name("programs")
+RESULTS = ROOT / "docs" / "benchmarks"  # one file a benchmark; page.py makes docs/benchmarks.md of them
+REPETITIONS = 3
+Measure = Literal["cpu", "wall"]
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two: a program of `programs/` by its file name, and its arguments."""
+
+    name: str
+    program: str
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of one side. Seconds are for all items together."""
+
+    wall_seconds: float
+    cpu_seconds: float
+    memory_mb: float
+    items: float
+    found: Any
+    extra: dict[str, Any]
+
+    def cost(self, measure: Measure) -> float:
+        """Seconds for one item."""
+        return (self.cpu_seconds if measure == "cpu" else self.wall_seconds) / self.items
+
+
+@dataclass(frozen=True)
+class Result:
+    """One benchmark as `bench.json` has it. `ours` and `peer`: median seconds for one item, of the measure that counts."""
+
+    id: str
+    title: str
+    size: str
+    measure: Measure
+    ratio: float
+    goal: float
+    higher_is_better: bool
+    ours: float
+    peer: float
+    load: float
+    ours_name: str
+    peer_name: str
+    ours_cpu_seconds: float
+    peer_cpu_seconds: float
+    ours_wall_seconds: float
+    peer_wall_seconds: float
+    ours_memory_mb: float
+    peer_memory_mb: float
+    repetitions: int
+    measured_at: str
+    memory_goal_mb: float | None = None
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def met(self) -> bool:
+        """Whether the ratio reaches its goal, and the memory stays below its own."""
+        reached = self.ratio >= self.goal if self.higher_is_better else self.ratio <= self.goal
+        return reached and (self.memory_goal_mb is None or self.ours_memory_mb <= self.memory_goal_mb)
+
+    def line(self) -> str:
+        """One line for a person."""
+        sign = ">=" if self.higher_is_better else "<="
+        return (
+            f"{self.id}: ratio {self.ratio:.2f} (goal {sign} {self.goal:g}) by {self.measure}; "
+            f"CPU {self.ours_cpu_seconds:.2f} against {self.peer_cpu_seconds:.2f} s, "
+            f"wall {self.ours_wall_seconds:.2f} against {self.peer_wall_seconds:.2f} s, "
+            f"memory {self.ours_memory_mb:.0f} against {self.peer_memory_mb:.0f} MB, load {self.load:.1f}"
+        )
+
+
+def run(side: Side, timeout_seconds: float = 300) -> Run:
+    """One run of a side in a process of its own. AssertionError with the program's words when it fails."""
+    path = os.pathsep.join(str(ROOT / part) for part in ("include", "plugins", "tests/unit", "tests/benchmarks"))
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, str(PROGRAMS / side.program), *side.arguments],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=timeout_seconds,
+        check=False,
+    )
+    wall = time.monotonic() - began
+    assert done.returncode == 0, f"{side.name} ended with {done.returncode}: {done.stderr[-2000:]}"
+    said = json.loads(done.stdout.strip().splitlines()[-1])
+    whole_cpu = said.pop("process_cpu_seconds")
+    return Run(
+        wall_seconds=said.pop("wall_seconds", wall),
+        cpu_seconds=said.pop("cpu_seconds", whole_cpu),
+        memory_mb=said.pop("memory_mb"),
+        items=said.pop("items", 1),
+        found=said.pop("found", None),
+        extra=said,
+    )
+
+
+def compare(
+    id_: str,
+    title: str,
+    size: str,
+    ours: Side,
+    peer: Side,
+    *,
+    goal: float,
+    measure: Measure,
+    higher_is_better: bool = True,
+    memory_goal_mb: float | None = None,
+    repetitions: int = REPETITIONS,
+    notes: tuple[str, ...] = (),
+    note: Note = print,
+) -> tuple[Result, list[Run], list[Run]]:
+    """Runs both sides in turns and keeps the result for `bench.json` and the page. Raises when they conclude differently.
+
+    The ratio is peer / ours where higher is better (so many times cheaper) and ours / peer where lower is (a share).
+    """
+    assert repetitions >= REPETITIONS
+    runs: tuple[list[Run], list[Run]] = ([], [])
+    loads = [os.getloadavg()[0]]
+    for number in range(repetitions):
+        for index, side in enumerate((ours, peer)):
+            runs[index].append(run(side))
+            last = runs[index][-1]
+            figures = f"{last.cpu_seconds:.2f} s CPU, {last.wall_seconds:.2f} s, {last.memory_mb:.0f} MB"
+            note(f"{id_} {number + 1}/{repetitions} {side.name}: {figures}")
+        loads.append(os.getloadavg()[0])
+    conclusions = {json.dumps(r.found, sort_keys=True) for side in runs for r in side}
+    assert len(conclusions) == 1, f"{id_}: the sides conclude differently: {sorted(conclusions)}"[:3000]
+    mine, theirs = (median(r.cost(measure) for r in side) for side in runs)
+    middle = {
+        f"{name}_{field_}": median(getattr(r, field_) for r in side)
+        for name, side in zip(("ours", "peer"), runs, strict=True)
+        for field_ in ("cpu_seconds", "wall_seconds")
+    }
+    result = Result(
+        id=id_,
+        title=title,
+        size=size,
+        measure=measure,
+        ratio=theirs / mine if higher_is_better else mine / theirs,
+        goal=goal,
+        higher_is_better=higher_is_better,
+        ours=mine,
+        peer=theirs,
+        load=max(loads),
+        ours_name=ours.name,
+        peer_name=peer.name,
+        ours_memory_mb=max(r.memory_mb for r in runs[0]),
+        peer_memory_mb=max(r.memory_mb for r in runs[1]),
+        repetitions=repetitions,
+        measured_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ"),
+        memory_goal_mb=memory_goal_mb,
+        notes=notes,
+        **middle,
+    )
+    keep(result)
+    note(result.line())
+    return result, *runs
+
+
+def keep(result: Result) -> None:
+    """Writes one benchmark to the state folder's `bench.json` and beside the page, which `make bench` writes anew from there."""
+    entry = {name: round(value, 9) if isinstance(value, float) else value for name, value in asdict(result).items()}
+    home = Path(os.environ.get("DALP_DR_HOME") or ROOT / ".dalp-dr")
+    home.mkdir(parents=True, exist_ok=True)
+    whole = home / "bench.json"
+    known = json.loads(whole.read_text()) if whole.exists() else {}
+    whole.write_text(json.dumps({**known, result.id: entry}, indent=1, sort_keys=True) + "\n")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{result.id}.json").write_text(json.dumps(entry, indent=1, sort_keys=True) + "\n")
