@@ -27,7 +27,8 @@ def checks_of(kind: str) -> tuple[Check, ...]:
 
 def asked(check: Check, plan: DrillPlan) -> bool:
     """Whether a drill asks this check: its checklist has it, and it is about a surface the drill covers, or about the drill itself."""
-    return check.since <= plan.checklist and (check.surface is None or check.surface in plan.surfaces) and (plan.full or not check.full_only)
+    covered = check.surface is None or check.surface in plan.surfaces
+    return check.since <= plan.checklist and covered and (plan.full or not check.full_only)
 
 
 def required(plan: DrillPlan) -> tuple[tuple[Check, str], ...]:
