@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 import msgspec
 
@@ -130,31 +130,16 @@ class DrillPlan:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> DrillPlan:
-        """Raises pydantic or msgspec validation errors when the shape is wrong."""
-        rest = {k: v for k, v in data.items() if k != "environment"}
+        """Raises pydantic or msgspec validation errors when the shape is wrong, KeyError when a field is missing or not known."""
         environment = Environment.model_validate(data["environment"])
-        fields = {name: msgspec.convert(rest[name], kind) for name, kind in _TYPES.items()}
-        return cls(environment=environment, **fields)
+        if unknown := data.keys() - _TYPES.keys() - {"environment"}:
+            raise KeyError(*sorted(unknown))
+        known = _DEFAULTS | data
+        return cls(environment=environment, **{name: msgspec.convert(known[name], kind) for name, kind in _TYPES.items()})
 
 
-_TYPES: dict[str, Any] = {
-    "drill_id": str,
-    "dag_id": str,
-    "run_id": str,
-    "environment_digest": str,
-    "surfaces": tuple[Surface, ...],
-    "full": bool,
-    "policy": Policy,
-    "asked_at": str,
-    "incident_time": str,
-    "started_by": str,
-    "keep_sandbox": bool,
-    "random_seed": str,
-    "database": DatabasePoint | None,
-    "backups": tuple[BackupPoint, ...],
-    "objects": ObjectPoint,
-    "configuration": ConfigurationPoint | None,
-}
+_TYPES: dict[str, Any] = {name: kind for name, kind in get_type_hints(DrillPlan).items() if name != "environment"}
+_DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(DrillPlan) if f.default is not MISSING}
 
 
 def utc(value: str) -> datetime:

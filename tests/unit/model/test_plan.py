@@ -23,8 +23,9 @@ ROLES = ("app", "support", "observability")
         PLAN,
         replace(PLAN, database=None, configuration=None, backups=(), policy="edge", keep_sandbox=True),
         replace(PLAN, surfaces=(Surface.DATABASE,), full=False),
+        replace(PLAN, checklist=7),
     ],
-    ids=["full", "without recovery points", "one surface"],
+    ids=["full", "without recovery points", "one surface", "another checklist"],
 )
 def test_round_trip_through_json(plan: DrillPlan) -> None:
     again = DrillPlan.from_dict(json.loads(json.dumps(plan.to_dict())))
@@ -36,7 +37,14 @@ def test_every_field_is_read_back() -> None:
     assert {f.name for f in dataclasses.fields(DrillPlan)} == set(PLAN.to_dict())
 
 
+def test_a_plan_of_before_there_were_checklists_has_the_first() -> None:
+    old = PLAN.to_dict()
+    del old["checklist"]
+    assert DrillPlan.from_dict(old).checklist == 1
+
+
 WRONG = {
+    "a field that is not known": lambda d: d.update(other=1),
     "a field is missing": lambda d: d.pop("incident_time"),
     "an unknown surface": lambda d: d.update(surfaces=["network"]),
     "an unknown policy": lambda d: d.update(policy="newest"),
