@@ -18,7 +18,10 @@ CONTAINERS = (FULL_RECOVERY, PLUGIN)
 
 @dataclass(frozen=True)
 class RecoveryLog:
-    """Marks of one recovery; times UTC as the containers wrote them (clock of the node), None where the log does not say."""
+    """Marks of one recovery; times UTC as the containers wrote them (clock of the node), None where the log does not say.
+
+    `fetch_seconds`: how long redo waited for segments, which PostgreSQL asks for one at a time; `redo_cpu_seconds`: PostgreSQL's own.
+    """
 
     backup_name: str | None = None
     started_at: str | None = None
@@ -34,6 +37,8 @@ class RecoveryLog:
     new_timeline: int | None = None
     promoted_at: str | None = None
     segments_restored: int = 0
+    fetch_seconds: float | None = None
+    redo_cpu_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,9 @@ _MARKS: tuple[tuple[str, str, str | None], ...] = (  # pattern, field of its tim
 def read(logs: Mapping[str, str]) -> RecoveryLog:
     """The marks that the logs hold."""
     found: dict[str, Any] = {}
-    segments = set()
+    segments, fetches = set(), []
     for line in _lines(logs):
+        fetches += _fetch(line)
         if line.message.startswith("Target backup found"):
             found["backup_name"] = (line.fields.get("backup") or {}).get("backup_name")
         for pattern, at, group in _MARKS:
@@ -100,7 +106,17 @@ def read(logs: Mapping[str, str]) -> RecoveryLog:
             found["new_timeline"] = int(match[1])
         if match := re.search(r'restored log file "([0-9A-F]{24})" from archive', line.message):
             segments.add(match[1])
-    return RecoveryLog(**found, segments_restored=len(segments))
+        if match := re.search(r"redo done at .* CPU: user: ([\d.]+) s, system: ([\d.]+) s", line.message):
+            found["redo_cpu_seconds"] = float(match[1]) + float(match[2])
+    return RecoveryLog(**found, segments_restored=len(segments), fetch_seconds=round(sum(fetches), 3) if fetches else None)
+
+
+def _fetch(line: _Line) -> list[float]:
+    """Seconds of one ended request for a segment or a history file; the plugin says them in one of two fields."""
+    if "walName" not in line.fields:
+        return []
+    took = line.fields.get("totalTime", line.fields.get("elapsedWalTime"))
+    return [float(took)] if isinstance(took, int | float) else []
 
 
 _CAUSES: tuple[tuple[str, str], ...] = (

@@ -63,6 +63,7 @@ def _steps(dossier: Dossier) -> Iterator[tuple[str, float | None, str, str]]:
         _speed(segments * each, replay),
         "CPU of the recovery pod and wal.maxParallel; take base backups more often",
     )
+    yield from _wal(log, replay, segments)
     yield "Promotion until healthy", _between(log.get("redo_done_at"), recovery.get("healthy_at")), "", ""
     marks = {str(m.get("name")): str(m.get("at")) for m in timing.get("marks") or ()}
     for name, begun in marks.items():
@@ -73,6 +74,16 @@ def _steps(dossier: Dossier) -> Iterator[tuple[str, float | None, str, str]]:
     yield "Services started until healthy", _phase(phases, Stage.START), "", "start order and readiness intervals"
     for stage in CHECKING:
         yield f"Checks of the {stage.value} stage", _phase(phases, stage), "", ""
+
+
+def _wal(log: Mapping[str, Any], replay: float | None, segments: int) -> Iterator[tuple[str, float | None, str, str]]:
+    """The two halves of fetch and replay, where the log tells them apart: redo stands still while it waits for a segment."""
+    fetch = log.get("fetch_seconds")
+    if replay is None or fetch is None:
+        return
+    each = f"{fetch / segments:.2f} s a segment" if segments else ""
+    yield "of which waiting for segments", min(float(fetch), replay), each, "CPU of the recovery pod; wal.maxParallel"
+    yield "of which redo", max(0.0, replay - float(fetch)), "", "faster disk; base backups more often"
 
 
 def _facts(dossier: Dossier, kind: str) -> Mapping[str, Any]:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from dalp_dr.database import facts, recovery
+from dalp_dr.database import facts, recovery, recovery_log
 from dalp_dr.errors import FactError
 from dalp_dr.isolation import routes
 from dalp_dr.model.check import Surface
-from dalp_dr_airflow.drill import Drill, Gathered
+from dalp_dr_airflow.drill import Drill, Gathered, now
 from dalp_dr_airflow.hooks.errors import Missing
 from dalp_dr_airflow.operators.base import DrillOperator, attempt
 from dalp_dr_airflow.operators.isolate import SandboxOperator, remove
@@ -73,7 +73,8 @@ class CnpgRecoveryOperator(DrillOperator):
         cluster = drill.cnpg.cluster(namespace, database.cluster)
         failed = drill.cnpg.failed_recovery_pods(namespace, database.cluster)
         logs = failed[0]["logs"] if failed else (event or {}).get("logs")
-        found = facts.database_recovery(drill.plan, cluster, logs, drill.catalog.objects())
+        failure = recovery_log.cause_of_failure(logs) if logs and (failed or (event or {}).get("status") == "failed") else None
+        found = facts.database_recovery(drill.plan, cluster, logs, drill.catalog.objects(), now(), failure)
         shown = {"spec": cluster["spec"], "status": cluster.get("status"), "metadata": {"name": cluster["metadata"]["name"]}}
         asked = f"kubernetes: clusters.postgresql.cnpg.io {namespace}/{database.cluster}"
         return Gathered("database_recovery", found, captures={"cluster": (asked, shown)})

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from dalp_dr.database import recovery, recovery_log
+from dalp_dr.database import recovered, recovery, recovery_log
+from dalp_dr.model.check import Verdict
 from dalp_dr.model.plan import utc
 from dalp_dr.model.status import Done, Failed, Waiting
+from dalp_dr_airflow.operators.database import CnpgRecoveryOperator
+from sandbox_sample import PLAN
 
 DATA = Path(__file__).parents[1] / "data" / "cnpg"
 CAUSES = {
@@ -55,6 +59,8 @@ def test_nothing_known_quotes_the_last_error_and_lets_the_operator_try_again() -
         ("beyond-archive", "last_completed", "2026-11-23 11:16:15.439231+00"),
         ("beyond-archive", "started_at", "2026-11-23T11:15:57.515456374Z"),
         ("ok", "base_restored_at", "2026-11-23T11:15:10.61510589Z"),
+        ("beyond-archive", "fetch_seconds", 3.554),
+        ("beyond-archive", "redo_cpu_seconds", 0.02),
     ],
 )
 def test_marks_of_the_logs(case: str, field: str, value: str) -> None:
@@ -114,3 +120,32 @@ def test_a_recovery_that_cannot_succeed_is_called_minutes_before_the_operator_gi
     assert "recovery pod pitr-server-1-full-recovery" in called[1].cause
     assert utc(seen[-1][0]) - utc(called[0]) > timedelta(minutes=10)
     assert "unrecoverable" in seen[-1][1].cause
+
+
+CLUSTER = next(
+    json.loads(line)["object"]
+    for line in reversed((DATA / "wrong-server" / "history.jsonl").read_text().splitlines())
+    if json.loads(line)["object"]["kind"] == "Cluster"
+)
+
+
+def drill(failed_pods: list[dict[str, Any]]) -> Any:
+    cnpg = SimpleNamespace(cluster=lambda *_: CLUSTER, failed_recovery_pods=lambda *_: failed_pods)
+    return SimpleNamespace(plan=PLAN, cnpg=cnpg, catalog=SimpleNamespace(objects=list))
+
+
+@pytest.mark.parametrize("case", CAUSES)
+@pytest.mark.parametrize("kept", ["by the pod", "by the wait"])
+def test_the_cause_is_in_the_record_and_in_the_verdict(case: str, kept: str) -> None:
+    failed = [{"name": "p-1", "created_at": "2026-11-23T11:00:00Z", "logs": logs(case)}] if kept == "by the pod" else []
+    event = {"status": "failed", "logs": logs(case)} if kept == "by the wait" else None
+    facts = CnpgRecoveryOperator.recovered(drill(failed), event).facts
+    assert CAUSES[case] in facts.failure
+    result = recovered.judge_recovered(facts, PLAN)
+    assert result.verdict is Verdict.FAIL
+    assert CAUSES[case] in result.findings[0]
+
+
+def test_a_recovery_whose_logs_nobody_kept_has_no_invented_cause() -> None:
+    facts = CnpgRecoveryOperator.recovered(drill([]), {"status": "failed", "logs": {}}).facts
+    assert (facts.failure, recovered.judge_recovered(facts, PLAN).verdict) == (None, Verdict.FAIL)

@@ -172,6 +172,13 @@ def test_the_recovery_time_in_its_parts_with_speeds() -> None:
     assert found["Services started until healthy"].took == "2 min 10 s"
 
 
+def test_waiting_for_segments_and_redo_are_told_apart_where_the_log_does() -> None:
+    found = steps_of({**RECOVERY, "log": {**RECOVERY["log"], "fetch_seconds": 30.0}})
+    assert (found["of which waiting for segments"].took, found["of which waiting for segments"].speed) == ("30 s", "3.00 s a segment")
+    assert found["of which redo"].took == "10 s"
+    assert "of which redo" not in steps_of(RECOVERY)
+
+
 def test_a_part_whose_moments_are_unknown_is_left_out() -> None:
     assert "Base backup copied" not in steps_of({**RECOVERY, "log": None})
     assert "Promotion until healthy" not in steps_of({**RECOVERY, "healthy_at": "2026-10-06T05:00:00Z"})
