@@ -12,6 +12,7 @@ from dalp_dr import catalogue
 from dalp_dr.evidence.store import FolderStore
 from dalp_dr.timing.provenance import ProvenanceFacts
 from dalp_dr_airflow.audit import code_digest
+from fake_outside import Outside, an_outside
 from fake_run import FakeRun
 from synthetic_drill import CATALOGUE, KEY, a_plan, a_record, good_records, private_pem
 
@@ -58,3 +59,9 @@ def good_run(run: FakeRun) -> FakeRun:
     run.freeze()
     run.record(*good_records(run.plan), a_record(run.plan, "provenance", facts=a_provenance()))
     return run
+
+
+@pytest.fixture
+def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outside:
+    """A drill with the whole catalogue, evidence in a folder, and fakes of everything else."""
+    return an_outside(tmp_path, monkeypatch)

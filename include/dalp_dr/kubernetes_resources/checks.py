@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dalp_dr.kubernetes_resources import backups, inventory, restored, volumes
+from dalp_dr.kubernetes_resources import backups, inventory, restored, server, volumes
 from dalp_dr.model.check import Check, CheckResult, Stage, Surface
 from dalp_dr.model.plan import DrillPlan
 from dalp_dr.model.record import RecordKind
 
 KINDS: tuple[RecordKind, ...] = (
     RecordKind("backup", backups.BackupFacts, "preflight", lambda plan: plan.covered_roles, "Backup name and creation time"),
+    RecordKind("velero", server.VeleroFacts, "preflight", lambda plan: ("drill",) if plan.covered_roles else ()),
     RecordKind("restore_run", restored.RestoreFacts, "restore", lambda plan: plan.covered_roles),
     RecordKind("namespace_inventory", inventory.InventoryFacts, "verify", lambda plan: plan.covered_roles, "Restored namespace inventory"),
     RecordKind("volumes", volumes.VolumeFacts, "verify", lambda plan: plan.covered_roles),
@@ -27,8 +28,10 @@ def _check(
     next_step: str,
     section: str,
     refuses: bool = False,
+    since: int = 1,
 ) -> Check:
-    return Check(id_, kind, Surface.KUBERNETES_RESOURCES, stage, question, judge, next_step, f"kubernetes-resources.md#{section}", refuses)
+    section = f"kubernetes-resources.md#{section}"
+    return Check(id_, kind, Surface.KUBERNETES_RESOURCES, stage, question, judge, next_step, section, refuses, since=since)
 
 
 CHECKS: tuple[Check, ...] = (
@@ -71,6 +74,17 @@ CHECKS: tuple[Check, ...] = (
         "Read the BackupStorageLocation's message; repair bucket, credentials or network.",
         "backup-location",
         True,
+    ),
+    _check(
+        "velero_ready",
+        "velero",
+        Stage.PREFLIGHT,
+        "Do Velero's server and its node agents run?",
+        server.judge_ready,
+        "Start Velero's Deployment and its node-agent DaemonSet; read their pods' events.",
+        "velero-down",
+        True,
+        since=2,
     ),
     _check(
         "backup_schedule_active",
@@ -116,6 +130,26 @@ CHECKS: tuple[Check, ...] = (
         restored.judge_volumes,
         "Look at the PodVolumeRestores and the node-agent on the pod's node.",
         "volume-restore",
+    ),
+    _check(
+        "every_volume_transferred",
+        "restore_run",
+        Stage.RESTORE,
+        "Did Velero begin to fill every volume that the backup has bytes of?",
+        restored.judge_transfers,
+        "Look for the pod in the restore's log: Velero fills a volume only through the pod that it restored.",
+        "volume-restore",
+        since=2,
+    ),
+    _check(
+        "restore_undisturbed",
+        "restore_run",
+        Stage.RESTORE,
+        "Did Velero run through the whole restore?",
+        restored.judge_undisturbed,
+        "Find out why Velero restarted (memory limit, eviction, upgrade); clear the task with the reason.",
+        "velero-restarted",
+        since=2,
     ),
     _check(
         "database_objects_left_out",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
-from dalp_dr.model.check import CheckResult, expect, inconclusive
+from dalp_dr.kubernetes_resources.status import RESTORE_TERMINAL
+from dalp_dr.model.check import CheckResult, expect, failed, inconclusive, passed
 from dalp_dr.model.plan import DrillPlan
 
+SNAPSHOTS = frozenset({"CSISnapshot", "NativeSnapshot"})
 UNREAD = "the restore's results and resource list could not be read"
 # Each is written by a clean restore too; anything else fails the check.
 KNOWN_WARNINGS = (
@@ -31,6 +34,15 @@ class VolumeRestore:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """What the backup holds for the file system restore: its claims, and `pod/volume` of everything it has bytes of."""
+
+    claims: tuple[str, ...]
+    transfers: tuple[str, ...]
+    elsewhere: tuple[str, ...] = ()  # claims whose data a snapshot holds: no PodVolumeRestore is to be expected
+
+
+@dataclass(frozen=True)
 class RestoreFacts:
     """Times UTC, clock of the Velero server. Absent counters are zero."""
 
@@ -49,6 +61,9 @@ class RestoreFacts:
     database_objects: tuple[str, ...]
     failure_reason: str
     earlier_attempts: tuple[str, ...] = ()
+    interrupted: tuple[str, ...] | None = None  # Restores of this try that a restart of Velero ended before this one
+    gave_up: str | None = None  # why the wait ended before the restore did; "" when the restore ended by itself
+    expected: Expected | None = None
 
 
 def messages(results: dict[str, Any]) -> tuple[str, ...]:
@@ -64,8 +79,12 @@ def facts_from(
     results: dict[str, Any] | None,
     resources: dict[str, list[str]],
     earlier: Iterable[str] = (),
+    interrupted: Iterable[str] = (),
+    gave_up: str = "",
+    expected: Expected | None = None,
 ) -> RestoreFacts:
-    """`results` is None when the restore's files could not be read; `resources`: its own resource list, empty then."""
+    """`results` is None when the restore's files could not be read; `resources`: its own resource list, empty then.
+    `expected` is None when the backup's own lists could not be read."""
     status = restore.get("status") or {}
     listed = [item for items in resources.values() for item in items]
     database = [f"{gvk} {item}" for gvk, items in resources.items() for item in items if "cnpg.io/" in gvk]
@@ -86,7 +105,34 @@ def facts_from(
         database_objects=tuple(sorted(database)),
         failure_reason="; ".join(r for r in reasons if r),
         earlier_attempts=tuple(earlier),
+        interrupted=tuple(interrupted),
+        gave_up=gave_up,
+        expected=expected,
     )
+
+
+def expected_from(namespace: str, claims: Iterable[str], volumeinfo: Iterable[Mapping[str, Any]], out: Iterable[str]) -> Expected:
+    """`volumeinfo`: the backup's entries; `out`: name patterns of claims and pods that the restore leaves out."""
+    patterns = tuple(out)
+
+    def kept(name: str) -> bool:
+        return not any(fnmatchcase(name, pattern) for pattern in patterns)
+
+    entries = [e for e in volumeinfo if e.get("pvcNamespace") in (None, "", namespace) and kept(e.get("pvcName") or "")]
+    held = [e for e in entries if not e.get("skipped")]
+    pods = [e["pvbInfo"] for e in held if e.get("backupMethod") == "PodVolumeBackup" and e.get("pvbInfo")]
+    files = [i for i in pods if i.get("podNamespace") == namespace and kept(i["podName"])]
+    return Expected(
+        claims=tuple(sorted(c for c in claims if kept(c))),
+        transfers=tuple(sorted(f"{i['podName']}/{i['volumeName']}" for i in files)),
+        elsewhere=tuple(sorted(e["pvcName"] for e in held if e.get("backupMethod") in SNAPSHOTS and e.get("pvcName"))),
+    )
+
+
+def ended_by_a_restart(restore: Mapping[str, Any]) -> bool:
+    """Whether Velero itself says that it found this Restore under way when it started: nothing of the backup is to blame."""
+    status = restore.get("status") or {}
+    return status.get("phase") == "Failed" and "during the server starting" in (status.get("failureReason") or "")
 
 
 def _volume(item: dict[str, Any]) -> VolumeRestore:
@@ -105,6 +151,9 @@ def _volume(item: dict[str, Any]) -> VolumeRestore:
 def judge_completed(facts: RestoreFacts, plan: DrillPlan) -> CheckResult:
     findings = [*facts.errors, *([facts.failure_reason] if facts.failure_reason else [])]
     expected = f"Restore of {facts.backup} Completed, no errors, objects restored"
+    if facts.gave_up and facts.phase not in RESTORE_TERMINAL:
+        left = [f"{v.pod}/{v.volume}: {v.phase or 'no phase'}" for v in facts.volumes if v.phase != "Completed"]
+        return inconclusive(expected, f"{facts.restore}: {facts.phase or 'no phase'}; {facts.gave_up}", [*findings, *left])
     if facts.phase == "Completed" and not facts.results_read:
         return inconclusive(expected, UNREAD, findings)
     planned = next((b.backup for b in plan.backups if b.role == facts.role), None)
@@ -140,6 +189,27 @@ def judge_volumes(facts: RestoreFacts, plan: DrillPlan) -> CheckResult:
     return expect(
         not bad, "every PodVolumeRestore Completed with all its bytes", f"{len(facts.volumes) - len(bad)} of {len(facts.volumes)}", bad
     )
+
+
+def judge_transfers(facts: RestoreFacts, plan: DrillPlan) -> CheckResult:
+    """Velero reports on the volumes that it began with; what it never began with is seen only against the backup."""
+    question = f"a PodVolumeRestore of every volume that {facts.backup} has bytes of"
+    if facts.expected is None:
+        return inconclusive(question, "the backup's list of volumes is not known")
+    begun = {f"{v.pod}/{v.volume}" for v in facts.volumes}
+    missing = [f"{one}: no PodVolumeRestore" for one in facts.expected.transfers if one not in begun]
+    seen = f"{len(facts.expected.transfers) - len(missing)} of {len(facts.expected.transfers)}"
+    if not facts.expected.transfers and not facts.expected.elsewhere and facts.expected.claims:
+        return failed(question, f"the backup has bytes of none of its {len(facts.expected.claims)} claims", facts.expected.claims)
+    return failed(question, seen, missing) if missing else passed(question, seen)
+
+
+def judge_undisturbed(facts: RestoreFacts, plan: DrillPlan) -> CheckResult:
+    """A Velero that restarts in the middle (often for want of memory) would have done so in a real recovery too."""
+    question = "no restart of Velero in the middle of the restore"
+    if facts.interrupted is None:
+        return inconclusive(question, "not recorded")
+    return expect(not facts.interrupted, question, f"{len(facts.interrupted)} Restores ended by a restart", facts.interrupted)
 
 
 def judge_database_left_out(facts: RestoreFacts, plan: DrillPlan) -> CheckResult:

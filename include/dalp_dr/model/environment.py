@@ -245,6 +245,7 @@ class Environment(Document):
     connections: Connections = Connections()
     health_polls: Annotated[int, Field(ge=2)] = 5  # consecutive healthy answers before a service counts as healthy
     deadline_minutes: Annotated[int, Field(gt=0)] = 240
+    restore_stall_seconds: Annotated[int, Field(ge=30)] = 1800  # a Velero restore in which nothing moves for so long has failed
 
     @model_validator(mode="after")
     def consistent(self) -> Environment:

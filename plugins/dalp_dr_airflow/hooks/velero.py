@@ -70,8 +70,19 @@ class VeleroHook(BaseHook):
     def pod_volume_restores(self, restore_name: str) -> list[dict[str, Any]]:
         return self._sandbox.list(self._path("podvolumerestores"), f"velero.io/restore-name={label_value(restore_name)}")
 
-    def cancel(self, restore_name: str) -> list[str]:
-        """Cancel the unfinished PodVolumeRestores of a Restore, which ends it; their names."""
+    def end(self, restore_name: str) -> list[str]:
+        """End a Restore that nobody waits for any more, so that no other waits behind it; the names of what was touched.
+
+        Its unfinished PodVolumeRestores are cancelled, which ends it. One that Velero never took up is deleted: it
+        would begin whenever Velero comes back.
+        """
+        try:
+            restore = self.restore(restore_name)
+        except Missing:
+            return []
+        if not (restore.get("status") or {}).get("phase"):
+            self.delete_restore(restore_name, restore["metadata"]["uid"])
+            return [restore_name]
         unfinished = [
             p["metadata"]["name"]
             for p in self.pod_volume_restores(restore_name)
@@ -94,6 +105,11 @@ class VeleroHook(BaseHook):
         deployment = self._sandbox.get(f"{collection('apps/v1', 'deployments', self.namespace)}/velero")
         image = str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
         return image.rpartition("@")[2] if "@" in image else image.rpartition("/")[2].partition(":")[2] or image
+
+    def server(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Deployment of the Velero that restores, and DaemonSet of its node agents."""
+        path = f"/apis/apps/v1/namespaces/{self.namespace}"
+        return self._sandbox.get(f"{path}/deployments/velero"), self._sandbox.get(f"{path}/daemonsets/node-agent")
 
     @property
     def _reader(self) -> SourceKubernetesHook | SandboxKubernetesHook:

@@ -43,10 +43,11 @@ class SandboxOperator(DrillOperator):
         try:
             found = drill.sandbox.get(path_of(manifest))
         except Missing:
-            drill.sandbox.create(manifest)
-            if manifest["kind"] == "RoleBinding":
-                wait_for_rights(drill, manifest["metadata"]["namespace"])
-            return
+            found, created = drill.sandbox.create(manifest)
+            if created:
+                if manifest["kind"] == "RoleBinding":
+                    wait_for_rights(drill, manifest["metadata"]["namespace"])
+                return  # otherwise somebody was quicker: whose is it?
         if (found["metadata"].get("labels") or {}).get(naming.LABEL_DRILL) != drill.drill_id:
             raise RefusedError(
                 f"{manifest['kind']} {manifest['metadata']['name']} exists and is not this drill's.",

@@ -11,7 +11,7 @@ from dalp_dr.database import wal
 from dalp_dr.dossier import Dossier
 from dalp_dr.errors import FactError
 from dalp_dr.isolation import capacity, guard, privileges
-from dalp_dr.kubernetes_resources import backups, volumes
+from dalp_dr.kubernetes_resources import backups, server, volumes
 from dalp_dr.model.check import Stage, Surface, Verdict
 from dalp_dr.model.plan import DrillPlan, utc
 from dalp_dr.object_storage import facts as object_facts
@@ -84,7 +84,13 @@ class BackupCheckOperator(DrillOperator):
         return bool(drill.plan.covered_roles)
 
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
-        return [attempt("backup", lambda r=role: self.one(drill, r), role) for role in drill.plan.covered_roles]  # type: ignore[misc]
+        yield attempt("velero", lambda: self.velero(drill))
+        for role in drill.plan.covered_roles:
+            yield attempt("backup", lambda r=role: self.one(drill, r), role)  # type: ignore[misc]
+
+    @staticmethod
+    def velero(drill: Drill) -> Gathered:
+        return Gathered("velero", server.facts_from(*drill.velero.server()))
 
     @staticmethod
     def one(drill: Drill, role: str) -> Gathered:

@@ -15,6 +15,7 @@ from dalp_dr.services import start
 from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.hooks.errors import CallError
 from dalp_dr_airflow.hooks.kubernetes_paths import path_of
+from dalp_dr_airflow.hooks.velero import label_value
 from dalp_dr_airflow.operators.base import DrillOperator, attempt
 from dalp_dr_airflow.operators.isolate import SandboxOperator, pod_output, remove
 from dalp_dr_airflow.triggers.restore import RestoreTrigger
@@ -38,6 +39,8 @@ LISTED = {  # collection template of every kind the inventory looks at in a sand
 class VeleroRestoreOperator(DrillOperator):
     """Restores one source namespace into its sandbox namespace, held; a rerun finds the Restore by its name.
 
+    A Restore that a restart of Velero ended is tried once more under a new name; both stay in the evidence.
+
     :param role: role of the source namespace. :param wait_minutes: own deadline of the restore.
     """
 
@@ -55,34 +58,60 @@ class VeleroRestoreOperator(DrillOperator):
         drill.begin()
         name, reusable = self.newest(drill)
         if not reusable:
-            name = self.create(drill, 1 if name is None else int(name.rsplit("-", 1)[-1]) + 1)
+            name = self.again(drill, name)
+        self.wait_for(drill, str(name), drill.began_at, [])
+
+    def wait_for(self, drill: Drill, name: str, began_at: str, interrupted: list[str]) -> None:
+        """Leaves the worker until the Restore has ended, stands still, or its deadline has passed."""
         self.defer(
             trigger=RestoreTrigger(
                 conn_id=drill.environment.connections.sandbox_kubernetes,
                 namespace=drill.velero.namespace,
-                name=str(name),
+                name=name,
                 timeout_seconds=self.wait_minutes * 60,
+                stall_seconds=drill.environment.restore_stall_seconds,
             ),
             method_name="execute_complete",
-            kwargs={"began_at": drill.began_at},
+            kwargs={"began_at": began_at, "interrupted": interrupted},
             timeout=timedelta(minutes=self.wait_minutes + 5),
         )
 
-    def execute_complete(self, context: Context, event: dict[str, Any], began_at: str) -> Any:
-        drill = Drill.open(context)
-        self.log.info("Restore %s: %s %s", event.get("name"), event["status"], event.get("message", ""))
-        if event["status"] != "done":
-            drill.velero.cancel(event["name"])  # or the next Restore of anybody waits behind it
-        gathered = [attempt("restore_run", lambda: self.restored(drill, event["name"]), self.role)]
-        hold(drill, self.role)
-        return self.conclude(drill, context, gathered, began_at)
+    def execute_complete(self, context: Context, event: dict[str, Any], began_at: str, interrupted: list[str] | None = None) -> Any:
+        """Records before it touches anything: what a failed restore left is evidence first, then it is ended and held."""
+        drill, name, before = Drill.open(context), str(event["name"]), interrupted or []
+        self.log.info("Restore %s: %s %s", name, event["status"], event.get("message", ""))
+        if event["status"] == "failed" and not before:
+            ended = drill.velero.restore(name)
+            if restored.ended_by_a_restart(ended):
+                drill.velero.end(name)
+                self.wait_for(drill, self.again(drill, name), began_at, [f"{name}: Failed: {ended['status']['failureReason']}"])
+        gave_up = "" if event["status"] in ("done", "failed") else str(event.get("message") or event["status"])
+        try:
+            gathered = [attempt("restore_run", lambda: self.restored(drill, name, before, gave_up), self.role)]
+            return self.conclude(drill, context, gathered, began_at)
+        finally:
+            if event["status"] != "done":
+                drill.velero.end(name)  # or the next Restore of anybody waits behind it
+            hold(drill, self.role)
+
+    def again(self, drill: Drill, last: str | None) -> str:
+        """Name of the next Restore; what the last one made is removed first, since Velero changes nothing that exists."""
+        if last is None:
+            return self.create(drill, 1)
+        clear(drill, self.role, last)
+        return self.create(drill, number_of(last) + 1)
+
+    def own(self, drill: Drill) -> dict[str, dict[str, Any]]:
+        """This drill's Restores of the namespace, by name, oldest first."""
+        prefix = naming.restore_name(drill.drill_id, self.role).rsplit("-", 1)[0] + "-"
+        mine = [r for r in drill.velero.restores() if (r["metadata"].get("labels") or {}).get(naming.LABEL_DRILL) == drill.drill_id]
+        found = {r["metadata"]["name"]: r for r in mine if r["metadata"]["name"].startswith(prefix)}
+        return dict(sorted(found.items(), key=lambda pair: number_of(pair[0])))
 
     def newest(self, drill: Drill) -> tuple[str | None, bool]:
         """Name of this drill's newest Restore of the namespace, and whether it may be adopted."""
-        prefix = naming.restore_name(drill.drill_id, self.role).rsplit("-", 1)[0] + "-"
-        mine = [r for r in drill.velero.restores() if (r["metadata"].get("labels") or {}).get(naming.LABEL_DRILL) == drill.drill_id]
-        own = {r["metadata"]["name"]: r for r in mine if r["metadata"]["name"].startswith(prefix)}
-        name = max(own, key=lambda n: int(n.rsplit("-", 1)[-1]), default=None)
+        own = self.own(drill)
+        name = next(reversed(own), None)
         bad = {"Failed", "FailedValidation", "PartiallyFailed"}
         return name, name is not None and (own[name].get("status") or {}).get("phase") not in bad
 
@@ -121,18 +150,46 @@ class VeleroRestoreOperator(DrillOperator):
         if busy:
             raise FactError(f"Velero is restoring {busy[0]}, which is not a drill's.", "A real incident goes first. Clear this task later.")
 
-    def restored(self, drill: Drill, name: str) -> Gathered:
-        """Restore, PodVolumeRestores, results and resource list, as Velero left them."""
+    def restored(self, drill: Drill, name: str, interrupted: Iterable[str] = (), gave_up: str = "") -> Gathered:
+        """Restore, PodVolumeRestores, results and resource list, as Velero left them; and what the backup says must come."""
         found, pvrs = drill.velero.restore(name), drill.velero.pod_volume_restores(name)
-        results, resources = None, {}
+        results, resources, expected = None, {}, None
         try:
             results, resources = drill.backup_store.restore_results(name), drill.backup_store.restore_resource_list(name)
         except CallError as error:
             self.log.error("The restore's results could not be read: %s", error)
-        facts = restored.facts_from(self.role, found, pvrs, results, resources)
+        try:
+            expected = self.expected(drill, found["spec"]["backupName"])
+        except CallError as error:
+            self.log.error("The backup's list of volumes could not be read: %s", error)
+        earlier = [f"{n}: {(r.get('status') or {}).get('phase')}" for n, r in self.own(drill).items() if number_of(n) < number_of(name)]
+        facts = restored.facts_from(self.role, found, pvrs, results, resources, earlier, interrupted, gave_up, expected)
         asked = f"kubernetes: restores.velero.io {drill.velero.namespace}/{name} and its files in the bucket"
         raw = {"spec": found["spec"], "status": found.get("status"), "results": results, "resources": resources}
         return Gathered("restore_run", facts, self.role, captures={"restore": (asked, raw)})
+
+    def expected(self, drill: Drill, backup: str) -> restored.Expected:
+        """Claims and volumes of the namespace in the backup's own lists."""
+        source = drill.plan.environment.source.namespace(self.role)
+        listed = volumes.claims(drill.backup_store.backup_resource_list(backup).get("v1/PersistentVolumeClaim", ()), source.name)
+        info = drill.backup_store.backup_volumeinfo(backup)
+        return restored.expected_from(source.name, listed, info, restore.left_out(drill.plan, self.role))
+
+
+def number_of(name: str) -> int:
+    """The try that a Restore's name ends with."""
+    return int(name.rsplit("-", 1)[-1])
+
+
+def clear(drill: Drill, role: str, name: str) -> None:
+    """Removes what an earlier Restore of this drill made in the sandbox: workloads, then pods, then claims; each by UID."""
+    namespace, selector = drill.plan.namespace(role), f"velero.io/restore-name={label_value(name)}"
+    for path in (f"/apis/apps/v1/namespaces/{namespace}/{plural}" for plural in WORKLOADS):
+        for item in drill.sandbox.list(path, selector):
+            remove(drill, item)
+    for plural in ("pods", "persistentvolumeclaims"):
+        for item in drill.sandbox.list(f"/api/v1/namespaces/{namespace}/{plural}", selector):
+            remove(drill, item)
 
 
 def hold(drill: Drill, role: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import abstractmethod
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,8 @@ class CustomObjectTrigger(BaseTrigger):
     """Polls until the object is done, has failed, is gone, or the deadline has passed.
 
     The event: `{status: done|failed|gone|error|timeout, name, namespace, message, summary}`. The deadline is a moment
-    and not a duration, so that a restarted triggerer does not begin to count again. An API server that answers 429 or
+    and not a duration, so that a restarted triggerer does not begin to count again; `stall_seconds` without any change
+    of what the object says end the wait earlier (a restarted triggerer counts these anew). An API server that answers 429 or
     5xx, or not at all, is asked again until the deadline. Nothing is deleted when the trigger is killed: a rerun
     finds the object again.
     """
@@ -34,11 +36,13 @@ class CustomObjectTrigger(BaseTrigger):
         timeout_seconds: float | None = None,
         deadline: str | None = None,
         poll_seconds: float = 5.0,
+        stall_seconds: float | None = None,
     ) -> None:
         super().__init__()
         if deadline is None and timeout_seconds is None:
             raise ValueError("a wait needs a deadline: give timeout_seconds or deadline")
         self.conn_id, self.namespace, self.name, self.poll_seconds = conn_id, namespace, name, poll_seconds
+        self.stall_seconds = stall_seconds
         self.deadline = deadline or (datetime.now(UTC) + timedelta(seconds=timeout_seconds or 0)).isoformat()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -48,6 +52,7 @@ class CustomObjectTrigger(BaseTrigger):
             "name": self.name,
             "deadline": self.deadline,
             "poll_seconds": self.poll_seconds,
+            "stall_seconds": self.stall_seconds,
         }
 
     @abstractmethod
@@ -80,7 +85,7 @@ class CustomObjectTrigger(BaseTrigger):
 
     async def _wait(self, reads: AsyncReads) -> tuple[str, str, dict[str, Any]]:
         """`(status, message, summary)` of the end of the wait."""
-        said = ""
+        said, changed = "", time.monotonic()
         while True:
             await asyncio.sleep(self.poll_seconds)  # first: an event within a second of deferring can fail the task
             try:
@@ -94,7 +99,9 @@ class CustomObjectTrigger(BaseTrigger):
             if isinstance(status, Failed):
                 return "failed", status.cause, {}
             if status.what != said:
-                said = status.what
+                said, changed = status.what, time.monotonic()
                 self.log.info("%s", said)
             if datetime.now(UTC) >= datetime.fromisoformat(self.deadline):
                 return "timeout", f"Not finished at {self.deadline}. Last seen: {said}", {}
+            if self.stall_seconds is not None and time.monotonic() - changed >= self.stall_seconds:
+                return "timeout", f"Nothing moved for {self.stall_seconds:.0f} s. Last seen: {said}", {}

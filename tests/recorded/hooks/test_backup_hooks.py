@@ -131,10 +131,20 @@ def test_label_values_are_cut_as_velero_cuts_them() -> None:
 
 
 class FakeCluster:
-    """Lists by plural and keeps what was patched."""
+    """Lists by plural and keeps what was patched and deleted; its one Restore has a phase."""
 
-    def __init__(self, **lists: list[dict[str, Any]]) -> None:
-        self.lists, self.patched, self.selectors = lists, [], []  # type: ignore[var-annotated]
+    def __init__(self, phase: str | None = "InProgress", **lists: list[dict[str, Any]]) -> None:
+        self.lists, self.patched, self.selectors, self.deleted = lists, [], [], []  # type: ignore[var-annotated]
+        self.phase = phase
+
+    def get(self, path: str) -> dict[str, Any]:
+        if self.phase == "gone":
+            raise Missing("no such restore")
+        return {"metadata": {"name": path.rsplit("/", 1)[-1], "uid": "u-1"}, "status": {"phase": self.phase} if self.phase else {}}
+
+    def delete(self, path: str, uid: str) -> bool:
+        self.deleted.append((path.rsplit("/", 1)[-1], uid))
+        return True
 
     def list(self, path: str, selector: str | None = None) -> Any:
         self.selectors.append(selector)
@@ -149,9 +159,20 @@ def test_only_unfinished_volumes_are_cancelled_also_those_without_a_phase() -> N
     assert [w["status"].get("phase") for w in waiting] == [None, None]
     done = {"metadata": {"name": "drill-killed-done"}, "status": {"phase": "Completed"}}
     cluster = FakeCluster(podvolumerestores=[*waiting, done])
-    assert VeleroHook(None, cluster).cancel("drill-killed") == ["drill-killed-bm9j4", "drill-killed-ddz5b"]  # type: ignore[arg-type]
+    assert VeleroHook(None, cluster).end("drill-killed") == ["drill-killed-bm9j4", "drill-killed-ddz5b"]  # type: ignore[arg-type]
     assert cluster.patched == [(name, {"spec": {"cancel": True}}) for name in ("drill-killed-bm9j4", "drill-killed-ddz5b")]
     assert cluster.selectors == ["velero.io/restore-name=drill-killed"]
+    assert cluster.deleted == []
+
+
+def test_a_restore_that_nobody_took_up_is_withdrawn_or_it_would_begin_some_day() -> None:
+    cluster = FakeCluster(None)
+    assert VeleroHook(None, cluster).end("drill-new") == ["drill-new"]  # type: ignore[arg-type]
+    assert cluster.deleted == [("drill-new", "u-1")]
+
+
+def test_a_restore_that_is_gone_needs_no_end() -> None:
+    assert VeleroHook(None, FakeCluster("gone")).end("drill-gone") == []  # type: ignore[arg-type]
 
 
 def backup(name: str, at: str, *namespaces: str) -> dict[str, Any]:

@@ -148,9 +148,17 @@ def test_the_deadline_is_a_moment_and_ends_the_wait(monkeypatch: pytest.MonkeyPa
     assert "Restore drill-a" in event["message"]
 
 
+def test_a_restore_in_which_nothing_moves_ends_the_wait_and_says_what_was_seen_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    replay = Replay("drill-a", "restores/ok.jsonl")
+    replay.events = replay.events[:2]  # then Velero writes nothing any more
+    event = event_of(restore("drill-a", stall_seconds=0.05), replay, monkeypatch)
+    assert event["status"] == "timeout"
+    assert "Nothing moved" in event["message"] and "Restore drill-a" in event["message"]
+
+
 @pytest.mark.parametrize("kind", TRIGGERS)
 def test_a_trigger_survives_the_database(kind: type[CustomObjectTrigger]) -> None:
-    trigger = kind(conn_id="k", namespace="n", name="x", timeout_seconds=60, poll_seconds=3)
+    trigger = kind(conn_id="k", namespace="n", name="x", timeout_seconds=60, poll_seconds=3, stall_seconds=9)
     path, settings = json.loads(json.dumps(trigger.serialize()))
     module, _, name = path.rpartition(".")
     again = getattr(import_module(module), name)(**settings)

@@ -43,7 +43,14 @@ def facts(case: str) -> RestoreFacts:
     results = file(case, "RestoreResults")
     resources = file(case, "RestoreResourceList")
     read = results is not None and resources is not None
-    return restored.facts_from("app", *last(case), results if read else None, resources if read else {})
+    return restored.facts_from("app", *last(case), results if read else None, resources if read else {}, expected=held(case))
+
+
+def held(case: str) -> restored.Expected:
+    """What the backup that a case restored says of its volumes."""
+    name = "with-cnpg" if case == "with-cnpg" else "ok"
+    info = json.loads((DATA / f"backups/{name}.BackupVolumeInfos.json").read_text())
+    return restored.expected_from("dalp", ("app-files", "data-indexer-0"), info, ())
 
 
 def judge(case: str) -> dict[str, Any]:
@@ -105,12 +112,12 @@ VERDICTS: dict[str, tuple[dict[str, str], str, str]] = {
         "postgresql.cnpg.io/v1/Backup dalp-drill-b/base-2(created)",
     ),
     "conflict": (
-        {"restore_messages_known": "fail", "database_objects_left_out": "fail"},
+        {"restore_messages_known": "fail", "every_volume_transferred": "fail", "database_objects_left_out": "fail"},
         "restore_messages_known",
         "Secret:dalp-pg-server already exists",
     ),
     "admission": (
-        {"restore_completed": "fail", "database_objects_left_out": "fail"},
+        {"restore_completed": "fail", "every_volume_transferred": "fail", "database_objects_left_out": "fail"},
         "restore_completed",
         'services "dapp" is forbidden: exceeded quota',
     ),
@@ -119,7 +126,7 @@ VERDICTS: dict[str, tuple[dict[str, str], str, str]] = {
         "pod_volumes_restored",
         "invalid repository password",
     ),
-    "missing-backup": ({"restore_completed": "fail", **UNREAD}, "restore_completed", "no-such-backup"),
+    "missing-backup": ({"restore_completed": "fail", "every_volume_transferred": "fail", **UNREAD}, "restore_completed", "no-such-backup"),
     "server-restart": (
         {"restore_completed": "fail", "pod_volumes_restored": "fail", **UNREAD},
         "pod_volumes_restored",
@@ -143,7 +150,7 @@ def test_verdicts(case: str) -> None:
 
 def test_a_clean_restore_passes_once_the_database_stays_out() -> None:
     resources = {k: v for k, v in file("ok", "RestoreResourceList").items() if "cnpg.io/" not in k}
-    found = restored.facts_from("app", *last("ok"), file("ok", "RestoreResults"), resources)
+    found = restored.facts_from("app", *last("ok"), file("ok", "RestoreResults"), resources, expected=held("ok"))
     assert red(judged("restore_run", found, replace(PLAN, backups=(a_point(backup="dalp-1"),)))) == {}
     assert (found.started_at, found.completed_at) == ("2026-11-23T11:14:53Z", "2026-11-23T11:15:04Z")
     assert sorted(v.bytes_done or 0 for v in found.volumes) == [11, 3000476]
@@ -167,3 +174,16 @@ def test_the_one_warning_of_every_restore_is_known() -> None:
 def test_errors_of_velero_and_of_the_namespace_are_both_read() -> None:
     assert len(facts("wrong-repo-password").errors) == 2
     assert len(facts("admission").errors) == 2
+
+
+def test_a_restore_that_found_its_pods_already_there_filled_no_volume() -> None:
+    """Velero calls it Completed and names no PodVolumeRestore: only the backup's own list shows what is missing."""
+    found = facts("conflict")
+    assert (found.phase, found.volumes) == ("Completed", ())
+    result = judge("conflict")["every_volume_transferred"]
+    assert result.findings == ("dapp-76bf9745b5-r96k4/files: no PodVolumeRestore", "indexer-0/data: no PodVolumeRestore")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_only_a_restart_of_velero_is_worth_another_try(case: str) -> None:
+    assert restored.ended_by_a_restart(last(case)[0]) is (case == "server-restart")

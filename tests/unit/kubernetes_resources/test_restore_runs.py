@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dalp_dr import catalogue
-from dalp_dr.kubernetes_resources import restored, status
+from dalp_dr.kubernetes_resources import restored, server, status
 from dalp_dr.kubernetes_resources.restored import RestoreFacts
 from dalp_dr.model.status import Done, Failed, Waiting
 from velero_sample import PLAN, judged, red, said
@@ -19,6 +19,9 @@ RESOURCES = {
     "v1/ConfigMap": ["sandbox/dalp-config(created)", "sandbox/kube-root-ca.crt(failed)"],
     "v1/Pod": ["sandbox/dalp-worker-0(created)"],
 }
+
+
+EXPECTED = restored.Expected(("dalp-worker-journal",), ("dalp-worker-0/journal",))
 
 
 def a_restore(phase: str | None = "Completed", backup: str = PLAN.backup("app").backup, **more: Any) -> dict[str, Any]:
@@ -36,9 +39,12 @@ def found(
     transfers: list[dict[str, Any]] | None = None,
     results: dict[str, Any] | None = RESULTS,
     resources: dict[str, list[str]] | None = None,
+    expected: restored.Expected | None = EXPECTED,
+    **more: Any,
 ) -> RestoreFacts:
     listed = ({} if results is None else RESOURCES) if resources is None else resources
-    return restored.facts_from("app", restore or a_restore(), [a_transfer()] if transfers is None else transfers, results, listed)
+    begun = [a_transfer()] if transfers is None else transfers
+    return restored.facts_from("app", restore or a_restore(), begun, results, listed, expected=expected, **more)
 
 
 def with_message(half: str, where: dict[str, Any]) -> dict[str, Any]:
@@ -47,6 +53,8 @@ def with_message(half: str, where: dict[str, Any]) -> dict[str, Any]:
 
 GREEN = {
     "clean": found(),
+    "a namespace without claims": found(transfers=[], expected=restored.Expected((), ())),
+    "a claim whose data is a snapshot": found(transfers=[], expected=restored.Expected(("a",), (), ("a",))),
     "absent counters are zero": found(a_restore()),
     "a volume of no bytes shows no progress": found(transfers=[a_transfer(done=None, total=None)]),
     "no status of a volume at all but its phase": found(transfers=[{**a_transfer(), "status": {"phase": "Completed"}}]),
@@ -118,6 +126,43 @@ RED: dict[str, tuple[RestoreFacts, dict[str, str], str]] = {
     "a volume was never looked at": (found(transfers=[a_transfer("")]), {"pod_volumes_restored": "fail"}, "no phase"),
     "a volume is short of a byte": (found(transfers=[a_transfer(done=10)]), {"pod_volumes_restored": "fail"}, "10 of 11 bytes"),
     "a volume's bytes are not known": (found(transfers=[a_transfer(done=None)]), {"pod_volumes_restored": "fail"}, "None of 11"),
+    "a volume of the backup was never begun": (found(transfers=[]), {"every_volume_transferred": "fail"}, "no PodVolumeRestore"),
+    "the backup has bytes of no claim": (
+        found(transfers=[], expected=restored.Expected(("a", "b"), ())),
+        {"every_volume_transferred": "fail"},
+        "none of its 2 claims",
+    ),
+    "what the backup holds is not known": (found(expected=None), {"every_volume_transferred": "inconclusive"}, "not known"),
+    "Velero restarted in the middle": (
+        found(interrupted=["drill-0: Failed: found a restore during the server starting"]),
+        {"restore_undisturbed": "fail"},
+        "drill-0",
+    ),
+    "a record from before these questions": (
+        replace(found(), interrupted=None, expected=None),
+        {"every_volume_transferred": "inconclusive", "restore_undisturbed": "inconclusive"},
+        "not known",
+    ),
+    "it stood still, and its volumes are told": (
+        found(a_restore("InProgress"), transfers=[a_transfer("")], gave_up="Nothing moved for 60 s."),
+        {"restore_completed": "inconclusive", "pod_volumes_restored": "fail"},
+        "dalp-worker-0/journal: no phase",
+    ),
+    "nobody took it up": (
+        found(a_restore(None), transfers=[], results=None, gave_up="Nothing moved for 60 s."),
+        {
+            "restore_completed": "inconclusive",
+            "restore_messages_known": "inconclusive",
+            "every_volume_transferred": "fail",
+            "database_objects_left_out": "inconclusive",
+        },
+        "no phase; Nothing moved",
+    ),
+    "the wait ended late, the restore itself well": (
+        found(a_restore("PartiallyFailed"), gave_up="Nothing moved for 60 s."),
+        {"restore_completed": "fail"},
+        "PartiallyFailed",
+    ),
     "a Cluster came along": (
         found(resources={**RESOURCES, "postgresql.cnpg.io/v1/Cluster": ["sandbox/dalp-pg(created)"]}),
         {"database_objects_left_out": "fail"},
@@ -161,7 +206,7 @@ def test_all_messages_are_kept_whatever_part_they_stand_in() -> None:
 
 def test_earlier_attempts_are_told() -> None:
     facts = restored.facts_from("app", a_restore(), [], RESULTS, RESOURCES, ["drill-0"])
-    assert replace(facts, earlier_attempts=()) == found(transfers=[])
+    assert replace(facts, earlier_attempts=()) == found(transfers=[], expected=None)
     assert facts.earlier_attempts == ("drill-0",)
 
 
@@ -196,3 +241,43 @@ def test_a_wait_tells_how_far_it_is() -> None:
     restore = a_restore("InProgress", progress={"itemsRestored": 27, "totalItems": 28})
     waiting = status.restore_status(restore, [a_transfer(), a_transfer("InProgress", done=5)])
     assert waiting == Waiting("Restore drill-1 InProgress, 27/28 objects, 1/2 volumes, 16 bytes", 1, 2)
+
+
+ENTRY = {"pvcName": "journal", "pvcNamespace": "dalp", "backupMethod": "PodVolumeBackup", "skipped": False}
+POD = {"podName": "dalp-worker-0", "podNamespace": "dalp", "volumeName": "journal"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        pytest.param(ENTRY | {"pvbInfo": POD}, (("dalp-worker-0/journal",), ()), id="bytes of a file system backup"),
+        pytest.param(ENTRY | {"pvcName": None, "pvbInfo": POD}, (("dalp-worker-0/journal",), ()), id="a volume without a claim"),
+        pytest.param(ENTRY | {"pvbInfo": POD, "skipped": True}, ((), ()), id="skipped"),
+        pytest.param(ENTRY | {"pvbInfo": POD, "pvcNamespace": "other"}, ((), ()), id="another namespace"),
+        pytest.param(ENTRY | {"pvcName": "", "pvbInfo": POD | {"podNamespace": "other"}}, ((), ()), id="a pod of another namespace"),
+        pytest.param(ENTRY | {"pvcName": "", "pvbInfo": POD | {"podName": "dalp-pg-1"}}, ((), ()), id="the database's pod"),
+        pytest.param(ENTRY | {"pvcName": "dalp-pg-1", "pvbInfo": POD}, ((), ()), id="the database's claim"),
+        pytest.param(ENTRY | {"backupMethod": "CSISnapshot"}, ((), ("journal",)), id="a snapshot"),
+        pytest.param(ENTRY | {"backupMethod": ""}, ((), ()), id="not backed up at all"),
+    ],
+)
+def test_what_the_backup_says_must_come(entry: dict[str, Any], expected: tuple[tuple[str, ...], tuple[str, ...]]) -> None:
+    made = restored.expected_from("dalp", ["journal", "dalp-pg-1"], [entry], ["dalp-pg", "dalp-pg-*"])
+    assert (made.claims, made.transfers, made.elsewhere) == (("journal",), *expected)
+
+
+@pytest.mark.parametrize(
+    ("deployment", "agents", "verdict"),
+    [
+        pytest.param(1, (1, 1), "pass", id="all run"),
+        pytest.param(0, (1, 1), "fail", id="no server"),
+        pytest.param(1, (0, 0), "fail", id="agents that match no node"),
+        pytest.param(1, (2, 1), "fail", id="an agent is missing"),
+        pytest.param(None, (None, None), "fail", id="absent counters are zero"),
+    ],
+)
+def test_velero_must_run(deployment: int | None, agents: tuple[int | None, int | None], verdict: str) -> None:
+    wanted, ready = agents
+    status = {} if wanted is None else {"desiredNumberScheduled": wanted, "numberReady": ready}
+    facts = server.facts_from({"status": {} if deployment is None else {"availableReplicas": deployment}}, {"status": status})
+    assert judged("velero", facts)["velero_ready"].verdict.value == verdict
