@@ -6,6 +6,7 @@ Airflow connections decide whether a drill talks to the lab or to production; no
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -218,10 +219,12 @@ class Drill:
 
         return AirflowApiHook(self.environment.connections.airflow_api)
 
-    def sql(self, *names: str, timeout_seconds: float = 60) -> dict[str, list[dict[str, Any]]]:
-        """Rows of the profile's SQL texts, read in the sandbox database in one snapshot."""
+    def sql(self, *names: str, timeout_seconds: float = 60, numbers: Mapping[str, int] | None = None) -> dict[str, list[dict[str, Any]]]:
+        """Rows of the profile's SQL texts, read in the sandbox database in one snapshot. `numbers`: values of `:name` in the texts."""
         database, folder = self.plan.environment.database, INCLUDE / "sql" / self.environment.profile
         texts = {name: (folder / f"{name}.sql").read_text(encoding="utf-8") for name in names}
+        for name, value in (numbers or {}).items():
+            texts = {key: re.sub(rf":{name}\b", str(int(value)), text) for key, text in texts.items()}
         return self.cnpg.psql_many(
             self.plan.namespace(self.plan.database_role), database.cluster, database.database, texts, timeout_seconds
         )

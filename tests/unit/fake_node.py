@@ -42,6 +42,12 @@ class Node:
     asked: list[str] = field(default_factory=list)
     lying_range: bool = False
     nonce: int = 10
+    final_below_head: int = 2
+    code: str = "0x6001"
+    implementation: str | None = None
+    operator: str = SIGNER
+    roles: set[str] = field(default_factory=lambda: {SIGNER})
+    pruned_below: int = 0
 
     def __call__(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[dict[str, Any]]:
         return [self._answer(method, list(params)) for method, params in requests]
@@ -62,7 +68,7 @@ class Node:
         return {"result": hex(self.head)}
 
     def _eth_getBlockByNumber(self, tag: str, full: bool) -> dict[str, Any]:
-        number = self.head if tag == "latest" else int(tag, 16)
+        number = self.head if tag == "latest" else self.head - self.final_below_head if tag == "finalized" else int(tag, 16)
         if number > self.head:
             return {"result": None}
         return {"result": {"hash": self.hash(number), "number": hex(number), "timestamp": hex(self.genesis_seconds + 2 * number)}}
@@ -75,6 +81,10 @@ class Node:
         if data == "0x18160ddd":
             value = sum(v for b, _, s, r, v in self.transfers if b <= number and s == ZERO)
             return {"result": word(value + self.changed.get((ZERO, 0), 0))}
+        if data == "0x570ca735":
+            return {"result": word(self.operator)}
+        if data.startswith("0x91d14854"):
+            return {"result": word(int("0x" + data[-40:] in self.roles))}
         assert data.startswith("0x70a08231")
         holder = "0x" + data[-40:]
         return {"result": word(self.balance(holder, number) + self.changed.get((holder, 0), 0))}
@@ -82,10 +92,18 @@ class Node:
     def balance(self, holder: str, number: int) -> int:
         return sum(v * ((r == holder) - (s == holder)) for b, _, s, r, v in self.transfers if b <= number)
 
+    def _eth_getCode(self, address: str, tag: str) -> dict[str, Any]:
+        return {"result": self.code if address == TOKEN or self.implementation else "0x"}
+
+    def _eth_getStorageAt(self, address: str, slot: str, tag: str) -> dict[str, Any]:
+        return {"result": word(self.implementation or 0)}
+
     def _eth_getLogs(self, asked: dict[str, Any]) -> dict[str, Any]:
         first, last = int(asked["fromBlock"], 16), int(asked["toBlock"], 16)
         if self.largest_range is not None and last - first + 1 > self.largest_range:
             return {"error": {"code": -32602, "message": "range too large"}}
+        if first < self.pruned_below:
+            return {"error": {"code": -32000, "message": "historical state is pruned"}}
         found = [t for t in self.transfers if (first <= t[0] <= last or self.lying_range)]
         return {"result": [self._log(t, self.transfers.index(t)) for t in found]}
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from dalp_dr.chain import finality
+from dalp_dr.chain.finality import FinalBlock
 from dalp_dr.chain.rpc import Ask, NoAnswer, asked, block, block_hash, block_hashes, quantity, result
 from dalp_dr.database.rows import Rows, integer, required
 from dalp_dr.errors import FactError
@@ -67,6 +69,7 @@ class ChainFacts:
     nodes: tuple[Node, ...]
     differences: tuple[BlockDifference, ...]
     forks: tuple[Fork, ...]
+    final: tuple[FinalBlock, ...] = ()
 
 
 def checkpoint_of(plan: DrillPlan, checkpoint: Rows) -> tuple[int, int, str]:
@@ -120,6 +123,7 @@ def facts_from(plan: DrillPlan, checkpoint: Rows, blocks: Rows, nodes: Mapping[s
         nodes=tuple(found),
         differences=tuple(differences),
         forks=tuple(forks),
+        final=finality.told_by(plan.environment.chain, nodes),
     )
 
 
@@ -214,6 +218,11 @@ def judge_continuity(facts: ChainFacts, plan: DrillPlan) -> CheckResult:
     ]
     if apart and agreeing:
         return inconclusive(expected, f"{', '.join(agreeing)} agrees with the index, {', '.join(sorted(apart))} does not", told)
+    line = finality.line_of(facts.final)
+    if apart and line is not None and all(f.first_different > line for f in facts.forks) and {f.node for f in facts.forks} == apart:
+        return inconclusive(
+            expected, f"the index left the chain above the finality line {line}: a reorganisation, which its indexer rolls back", told
+        )
     if apart:
         return failed(expected, f"no node shares the index's past: {'; '.join(told)}", told)
     behind = [(n.name, facts.checkpoint_number - n.head) for n in facts.nodes if n.head is not None and n.head < facts.checkpoint_number]
@@ -265,3 +274,20 @@ def judge_agreement(facts: ChainFacts, plan: DrillPlan) -> CheckResult:
     if findings or len(heads) < 2 or facts.common_number is None:
         return inconclusive(expected, seen, findings)
     return expect(True, expected, seen)
+
+
+def judge_finality(facts: ChainFacts, plan: DrillPlan) -> CheckResult:
+    """Every node tells the same final history, and the index has not left it."""
+    expected = f"one final history on {len(facts.final)} nodes ({finality.rule_of(plan.environment.chain)}), and the index on it"
+    silent = [f"{f.node}: {f.error or 'no final block'}" for f in facts.final if f.number is None or f.common_hash is None]
+    hashes = {f.node: f.common_hash for f in facts.final if f.common_hash}
+    line = min((f.number for f in facts.final if f.number is not None), default=None)
+    if len(set(hashes.values())) > 1:
+        return failed(expected, "the nodes have different final histories", (f"{n}: final block {line} is {h}" for n, h in hashes.items()))
+    if silent or len(facts.final) < 2 or line is None:
+        return inconclusive(expected, "not every node tells its final block", silent)
+    below = [f"{d.node}: block {d.number} is {d.chain}, the index has {d.stored}" for d in facts.differences if d.number <= line]
+    if below:
+        return failed(expected, f"{len(below)} stored blocks below the line {line} are not the chain's", below)
+    above = facts.checkpoint_number - line
+    return expect(True, expected, f"line at {line}, checkpoint {'below it' if above <= 0 else f'{above} blocks above it'}")

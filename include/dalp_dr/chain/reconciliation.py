@@ -7,11 +7,12 @@ independent ways to the same sums, so that a missing holder is found as well as 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dalp_dr.chain import holdings, token
 from dalp_dr.chain.continuity import checkpoint_of
+from dalp_dr.chain.events import EventFacts, Reading
 from dalp_dr.chain.holdings import HoldingDifference
 from dalp_dr.chain.rpc import Ask, NoAnswer, asked, block_hashes
 from dalp_dr.database.rows import Rows, integer, required
@@ -80,33 +81,24 @@ class Reconciliation:
     sample: Sample | None
 
 
-def facts_from(plan: DrillPlan, sql: Mapping[str, Rows], nodes: Mapping[str, Ask]) -> Reconciliation:
-    """The facts of kind `reconciliation`. `sql`: checkpoint, tokens, balances, transfers_summary, holdings, requests of one snapshot."""
+def facts_from(plan: DrillPlan, sql: Mapping[str, Rows], nodes: Mapping[str, Ask], reading: Reading) -> Reconciliation:
+    """The facts of kind `reconciliation`. `sql`: checkpoint, tokens, balances, transfers_net, transfers_summary, holdings, requests
+    of one snapshot; `reading`: the chain's transfers up to the same block."""
     _, number, digest = checkpoint_of(plan, sql["checkpoint"])
     before = _pinned(nodes, number)
     name = next((n for n in nodes if before[n] == digest), next(iter(nodes)))
-    indexed = _indexed(sql["balances"])
-    tokens = [required(t, "address").lower() for t in sql["tokens"]]
-    totals, scan_error = _events(nodes[name], tokens, number)
+    indexed, moved = _indexed(sql["balances"]), _moved(sql["transfers_net"], reading.facts)
     comparisons, differences, missing = [], [], []
     for row in sql["tokens"]:
         address = required(row, "address").lower()
-        found = _balances(nodes[name], address, indexed.get(address, {}), number, plan.random_seed, totals.get(address) if totals else None)
+        found = _balances(nodes[name], address, indexed.get(address, {}), moved.get(address, set()), number, plan.random_seed)
         differences += found.differences
         missing += found.missing
-        comparisons.append(
-            _token(
-                row,
-                indexed.get(address, {}),
-                sql["transfers_summary"],
-                _supplies(nodes, address, number),
-                found.checked,
-                totals.get(address, token.Totals()) if totals is not None else None,
-                scan_error,
-            )
-        )
+        supplies = _supplies(nodes, address, number)
+        comparisons.append(_token(row, indexed.get(address, {}), sql["transfers_summary"], supplies, found.checked, reading))
     compared, of_holdings = holdings.compare(sql["holdings"], sql["balances"], sql["requests"])
     after = _pinned(nodes, number)
+    tokens = {required(t, "address").lower() for t in sql["tokens"]}
     return Reconciliation(
         pinned_number=number,
         pinned_hash=digest,
@@ -135,15 +127,21 @@ def _indexed(balances: Rows) -> dict[str, dict[str, int]]:
     return found
 
 
-def _events(ask: Ask, tokens: list[str], number: int) -> tuple[dict[str, token.Totals] | None, str | None]:
-    """(token -> totals up to the pinned block, None); or (None, why) when a range got no answer."""
-    totals: dict[str, token.Totals] = {}
-    try:
-        if tokens:
-            token.scan(ask, tokens, 0, number, lambda event: totals.setdefault(event.token, token.Totals()).add(event))
-    except NoAnswer as error:
-        return None, str(error)
-    return totals, None
+def _moved(net: Rows, events: EventFacts) -> dict[str, set[str]]:
+    """Token -> holders that transfers leave with a balance: by the index, and by the chain where its rows differ.
+
+    Where no range differs the index's transfers are the chain's, every field, so that a holder whom the index's balances
+    have lost is found in its transfers.
+    """
+    found: dict[str, set[str]] = {}
+    for row in net:
+        found.setdefault(required(row, "token").lower(), set()).add(required(row, "holder").lower())
+    for difference in events.rows:
+        for said in (difference.index, difference.chain):
+            if said is not None:
+                address, _, sender, recipient, _ = said.split(" ")
+                found.setdefault(address, set()).update({sender, recipient} - {token.ZERO})
+    return found
 
 
 @dataclass(frozen=True)
@@ -153,9 +151,9 @@ class _Checked:
     checked: int
 
 
-def _balances(ask: Ask, address: str, indexed: Mapping[str, int], number: int, seed: str, totals: token.Totals | None) -> _Checked:
-    """Index against `balanceOf` of every holder that either the index or the events know."""
-    holders = sorted({*indexed, *(h for h, net in (totals.net if totals else {}).items() if net)})
+def _balances(ask: Ask, address: str, indexed: Mapping[str, int], moved: Iterable[str], number: int, seed: str) -> _Checked:
+    """Index against `balanceOf` of every holder that balances or transfers know."""
+    holders = sorted({*indexed, *moved})
     if len(holders) > HOLDERS_PER_TOKEN:
         holders = sorted(random.Random(f"{seed}/{address}").sample(holders, HOLDERS_PER_TOKEN))
     differences, missing = [], []
@@ -186,13 +184,13 @@ def _token(
     summary: Rows,
     supplies: Mapping[str, int | NoAnswer],
     checked: int,
-    totals: token.Totals | None,
-    scan_error: str | None,
+    reading: Reading,
 ) -> TokenComparison:
     address = required(row, "address").lower()
     own = next((s for s in summary if required(s, "token").lower() == address), None)
+    chain = None if reading.totals is None else reading.totals.get(address, (0, 0))
     errors = [f"supply by {name}: {s}" for name, s in supplies.items() if isinstance(s, NoAnswer)]
-    errors += [f"transfers: {scan_error}"] if scan_error else []
+    errors += [f"transfers: {error}" for error in reading.facts.errors]
     return TokenComparison(
         token=address,
         symbol=required(row, "symbol"),
@@ -203,8 +201,8 @@ def _token(
         holders_checked=checked,
         index_transfers=integer(own, "transfers") if own else 0,
         index_value=str(integer(own, "value")) if own else "0",
-        chain_transfers=totals.transfers if totals else None,
-        chain_value=str(totals.value) if totals else None,
+        chain_transfers=chain[0] if chain else None,
+        chain_value=str(chain[1]) if chain else None,
         errors=tuple(errors),
     )
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from dalp_dr.chain.rpc import Ask, NoAnswer, Request, asked, quantity, result
 
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"  # keccak of Transfer(address,address,uint256)
 ZERO = "0x" + "0" * 40
 _BALANCE_OF, _TOTAL_SUPPLY = "70a08231", "18160ddd"
+_PADDING = "0x" + "0" * 24
+_place = itemgetter(4, 5)  # block number and log index of a Transfer
 _FIRST_STEP, _LARGEST_STEP, _FEW_LOGS, _MANY_LOGS = 2_000, 100_000, 1_000, 10_000
 
 
@@ -35,9 +37,8 @@ def uint256(answer: Mapping[str, Any]) -> int:
     return quantity(value)
 
 
-@dataclass(frozen=True)
-class Transfer:
-    """One Transfer event."""
+class Transfer(NamedTuple):
+    """One Transfer event. Addresses and hash in lower case."""
 
     token: str
     sender: str
@@ -49,51 +50,45 @@ class Transfer:
 
 
 def transfer(log: Mapping[str, Any]) -> Transfer:
-    """The event of a log entry. Raises NoAnswer when it has another layout or belongs to a removed block."""
-    topics, data = log.get("topics") or [], str(log.get("data", ""))
-    if log.get("removed") or len(topics) != 3 or str(topics[0]).lower() != TRANSFER or len(data) != 66:
-        raise NoAnswer(
-            f"log {log.get('logIndex')} of transaction {log.get('transactionHash')} is no plain Transfer event",
-            "Compare the token's contract with ERC-20.",
+    """The event of a log entry. Raises NoAnswer when it has another layout or belongs to a removed block.
+
+    Written for many: every field has a fixed place, so nothing is looked up in an interface description.
+    """
+    try:
+        signature, sender, recipient = log["topics"]
+        data, number, index, tx_hash = log["data"], log["blockNumber"], log["logIndex"], log["transactionHash"]
+        plain = (
+            signature == TRANSFER
+            and len(data) == len(sender) == len(recipient) == len(tx_hash) == 66
+            and sender[:26] == _PADDING
+            and recipient[:26] == _PADDING
+            and not log.get("removed")
         )
-    return Transfer(
-        token=str(log["address"]).lower(),
-        sender=_address(topics[1]),
-        recipient=_address(topics[2]),
-        value=quantity(data),
-        block_number=quantity(log["blockNumber"]),
-        log_index=quantity(log["logIndex"]),
-        tx_hash=str(log["transactionHash"]).lower(),
+        if plain:
+            return Transfer(
+                log["address"].lower(),
+                "0x" + sender[26:].lower(),
+                "0x" + recipient[26:].lower(),
+                int(data, 16),
+                int(number, 16),
+                int(index, 16),
+                tx_hash.lower(),
+            )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        pass  # another layout, told below
+    raise NoAnswer(
+        f"log {log.get('logIndex')} of transaction {log.get('transactionHash')} is no plain Transfer event",
+        "Compare the token's contract with ERC-20.",
     )
 
 
-def _address(topic: str) -> str:
-    if len(topic) != 66 or int(topic[2:26], 16):
-        raise NoAnswer(f"topic {topic} is not an address", "Compare the token's contract with ERC-20.")
-    return "0x" + topic[-40:].lower()
-
-
-@dataclass
-class Totals:
-    """What the Transfer events of one token add up to."""
-
-    transfers: int = 0
-    value: int = 0
-    net: dict[str, int] = field(default_factory=dict)
-
-    def add(self, event: Transfer) -> None:
-        """Count one event and move its value."""
-        self.transfers += 1
-        self.value += event.value
-        for holder, change in ((event.sender, -event.value), (event.recipient, event.value)):
-            if holder != ZERO:
-                self.net[holder] = self.net.get(holder, 0) + change
-
-
-def scan(ask: Ask, tokens: Sequence[str], first: int, last: int, found: Callable[[Transfer], None]) -> None:
+def scan(
+    ask: Ask, tokens: Sequence[str], first: int, last: int, found: Callable[[Transfer], None], done: Callable[[int], None] | None = None
+) -> None:
     """Every Transfer of the tokens in these blocks, once each and in order, by ranges that suit the node.
 
-    A range that the node refuses is halved, down to one block; what it refuses then is a NoAnswer, never no events.
+    A range that the node refuses is halved, down to one block; what it refuses then is a NoAnswer, never no events. `done`
+    is told the last block after each range.
     """
     start, step, seen = first, _FIRST_STEP, (-1, -1)
     while start <= last:
@@ -108,11 +103,13 @@ def scan(ask: Ask, tokens: Sequence[str], first: int, last: int, found: Callable
             continue
         if not isinstance(logs, list):
             raise NoAnswer(f"eth_getLogs answered {logs!r:.60}", "Ask the node's operator.")
-        for event in sorted((transfer(entry) for entry in logs), key=lambda e: (e.block_number, e.log_index)):
-            place = (event.block_number, event.log_index)
+        for event in sorted(map(transfer, logs), key=_place):
+            place = _place(event)
             if not start <= event.block_number <= end or place <= seen:
                 raise NoAnswer(f"eth_getLogs for blocks {start} to {end} gave log {place} twice or from elsewhere", "Ask another node.")
             seen = place
             found(event)
+        if done is not None:
+            done(end)
         start = end + 1
         step = min(step * 2, _LARGEST_STEP) if len(logs) < _FEW_LOGS else max(1, step // 2) if len(logs) > _MANY_LOGS else step

@@ -165,6 +165,27 @@ class Observability(Document):
     signals: Annotated[tuple[Signal, ...], Field(min_length=3)]
 
 
+class Role(Document):
+    """A right in a token's contract that the platform needs, and who must hold it.
+
+    Either `getter`, the selector of a function that answers the one holder's address, or `role`, the identifier that
+    `hasRole(bytes32,address)` is asked with.
+    """
+
+    name: str
+    getter: Annotated[str, Field(pattern=r"^0x[0-9a-f]{8}$")] | None = None
+    role: Hex32 | None = None
+    contract: str | None = None  # None: every token
+    holders: tuple[str, ...] = ()  # empty: who signs the platform's transactions
+
+    @model_validator(mode="after")
+    def one_way(self) -> Role:
+        """How the holder is asked for."""
+        if (self.getter is None) == (self.role is None):
+            raise ValueError(f"role {self.name}: give either getter or role")
+        return self
+
+
 class Chain(Document):
     """The EVM network that restored state is compared with."""
 
@@ -172,6 +193,9 @@ class Chain(Document):
     genesis_hash: Hex32 | None = None  # None: both RPC nodes must at least agree; then the check says so
     max_lag_blocks: Annotated[int, Field(ge=0)] = 20
     tokens: tuple[str, ...] = ()  # empty: every token of the index
+    finality: Literal["sealed", "finalized"] | Annotated[int, Field(gt=0)] = "finalized"  # sealed: QBFT; a number: confirmations
+    token_code_sha256: tuple[str, ...] = ()  # of the code the tokens may have; empty: both RPC nodes must at least agree
+    roles: tuple[Role, ...] = ()
 
 
 class Configuration(Document):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+import msgspec
 from airflow.sdk import BaseHook
 
 from dalp_dr.errors import FactError
@@ -42,6 +44,7 @@ class EvmHook(BaseHook):
             "eth_getTransactionReceipt",
             "eth_getTransactionCount",
             "eth_getCode",
+            "eth_getStorageAt",
             "eth_getBalance",
             "eth_syncing",
             "net_version",
@@ -96,11 +99,11 @@ class EvmHook(BaseHook):
         if answer.status_code != 200:
             raise call_error("ask", self.name, answer.status_code, answer.text, answer.headers.get("Retry-After"))
         try:
-            found = answer.json()
-        except ValueError:
+            found = msgspec.json.decode(answer.content)
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise CallError(f"{self.name} answered something that is not JSON.", "Look at what answers at this address.") from None
         envelopes = aligned(found, len(requests))
-        if any(_code(envelope) in RATE_LIMITED for envelope in envelopes):
+        if any(_code(envelope) in RATE_LIMITED and not _too_many(envelope) for envelope in envelopes):
             raise CallError(
                 f"{self.name} limits the rate of questions: {_said(envelopes)}",
                 "Ask for a higher limit or use another node.",
@@ -151,6 +154,11 @@ def _error(message: str) -> Envelope:
 
 def _code(envelope: Envelope) -> Any:
     return envelope.get("error", {}).get("code")
+
+
+def _too_many(envelope: Envelope) -> bool:
+    """The answer would be too large: waiting does not help, a smaller range does. Some nodes use a rate limit's code for it."""
+    return re.search(r"results|block range|range (is )?too|response size", str(envelope["error"].get("message", "")), re.I) is not None
 
 
 def _said(envelopes: Sequence[Envelope]) -> str:
