@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,37 @@ def tx(number: int) -> str:
 
 def word(value: int | str) -> str:
     return f"0x{value:064x}" if isinstance(value, int) else "0x" + value.removeprefix("0x").rjust(64, "0")
+
+
+def index_rows(transfers: Iterable[tuple[int, int, str, str, int]]) -> list[dict[str, str]]:
+    """Rows as the SQL text `transfers_between` gives them; the log index is the place in the list."""
+    return [
+        {
+            "token": TOKEN,
+            "block_number": str(block),
+            "log_index": str(place),
+            "tx_hash": tx(number),
+            "sender": sender,
+            "recipient": recipient,
+            "value": str(value),
+        }
+        for place, (block, number, sender, recipient, value) in enumerate(transfers)
+    ]
+
+
+def index_ranges(transfers: Iterable[tuple[int, int, str, str, int]], width: int = 100) -> list[dict[str, str]]:
+    """Rows as the SQL text `transfer_ranges` gives them, made in another way than the code under test makes them."""
+    rows = index_rows(transfers)
+    found = []
+    for first in sorted({int(r["block_number"]) // width * width for r in rows}):
+        mine = [r for r in rows if first <= int(r["block_number"]) < first + width]
+        blocks: dict[int, str] = {}
+        for r in mine:
+            blocks[int(r["block_number"])] = blocks.get(int(r["block_number"]), "") + " ".join(r.values()) + "\n"
+        whole = hashlib.sha256(b"".join(hashlib.sha256(text.encode()).digest() for _, text in sorted(blocks.items()))).hexdigest()
+        total = str(sum(int(r["value"]) for r in mine))
+        found.append({"first": str(first), "last": str(first + width - 1), "transfers": str(len(mine)), "value": total, "digest": whole})
+    return found
 
 
 @dataclass

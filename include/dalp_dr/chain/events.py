@@ -152,11 +152,9 @@ def _hash(ask: Ask, number: int) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _believed(
-    memories: Sequence[remembered.Memory], chain: _Chain, pinned: int
-) -> tuple[remembered.Memory | None, list[str]]:
+def _believed(memories: Sequence[remembered.Memory], chain: _Chain, pinned: int) -> tuple[remembered.Memory | None, list[str]]:
     """The first memory whose last block the node still has, and why those before it were not believed."""
-    doubts = []
+    doubts: list[str] = []
     for memory in memories:
         there = _hash(chain.ask, memory.covered_to) if memory.covered_to <= pinned else None
         if there == memory.covered_hash:
@@ -184,7 +182,8 @@ class _Chain:
             collector.add(event)
 
         if self._tokens and first <= last:
-            token.scan(self.ask, self._tokens, first, last, count, lambda end: self._told(end - first + 1, last - first + 1, self.transfers_read))
+            blocks = last - first + 1
+            token.scan(self.ask, self._tokens, first, last, count, lambda end: self._told(end - first + 1, blocks, self.transfers_read))
             self.blocks_read += last - first + 1
         return collector
 
@@ -194,7 +193,8 @@ class _Chain:
         if now == known.range:
             return None
         seen = f"{now.transfers} transfers, digest {now.digest[:16]}" if now else "no transfer"
-        return f"blocks {known.range.first} to {known.range.last}: {known.range.transfers} transfers, {known.range.digest[:16]} remembered; {seen} now"
+        old = known.range
+        return f"blocks {old.first} to {old.last}: {old.transfers} transfers, digest {old.digest[:16]} remembered; {seen} now"
 
     def all(self, known: remembered.Memory | None) -> dict[int, BlockRange]:
         """Every range up to the pinned block, from memory as far as that goes. Raises NoAnswer."""
@@ -241,7 +241,9 @@ def _side_by_side(
     fetch: Fetch,
 ) -> EventFacts:
     """The facts with every differing range, and the rows of the first of them."""
-    different, rows, left_out = [], [], []
+    different: list[RangeDifference] = []
+    rows: list[RowDifference] = []
+    left_out: list[str] = []
     for first in sorted(f for f in {*index, *chain} if index.get(f) != chain.get(f)):
         last = first + facts.width - 1
         agreeing: list[str] = []
@@ -258,9 +260,12 @@ def _side_by_side(
 
 
 def _one(ask: Ask, tokens: Sequence[str], facts: EventFacts, first: int) -> BlockRange | None:
-    return _Chain(ask, tokens, facts.width, facts.pinned_number, lambda done, all_, transfers: None).between(
-        first, first + facts.width - 1
-    ).ranges().get(first)
+    return (
+        _Chain(ask, tokens, facts.width, facts.pinned_number, lambda done, all_, transfers: None)
+        .between(first, first + facts.width - 1)
+        .ranges()
+        .get(first)
+    )
 
 
 def _rows(ask: Ask, tokens: Sequence[str], first: int, last: int, pinned: int, fetch: Fetch) -> list[RowDifference]:
@@ -296,7 +301,11 @@ def judge_ranges(facts: EventFacts, plan: DrillPlan) -> CheckResult:
     )
     wrong = [_said(r) for r in facts.rows] if facts.rows else []
     wrong += [_said_of(d) for d in facts.different if not d.agreeing and not any(d.first <= r.block_number <= d.last for r in facts.rows)]
-    doubt = [f"{', '.join(d.agreeing)} agrees with the index in blocks {d.first} to {d.last}, {facts.node} does not" for d in facts.different if d.agreeing]
+    doubt = [
+        f"{', '.join(d.agreeing)} agrees with the index in blocks {d.first} to {d.last}, {facts.node} does not"
+        for d in facts.different
+        if d.agreeing
+    ]
     if wrong and not doubt:
         return failed(expected, f"{seen}; {len(facts.different)} ranges differ", [*wrong, *facts.not_side_by_side])
     unsure = [*doubt, *facts.errors]
@@ -323,14 +332,14 @@ def judge_memory(facts: EventFacts, plan: DrillPlan) -> CheckResult:
     """What earlier drills remembered of final blocks is still what the chain has, in the ranges that were read anew."""
     expected = "remembered ranges equal to the chain where they are read anew"
     if facts.wrong_memory:
-        return failed(expected, f"{len(facts.wrong_memory)} of {len(facts.read_anew)} differ; everything was read from the chain", facts.wrong_memory)
+        seen = f"{len(facts.wrong_memory)} of {len(facts.read_anew)} differ; everything was read from the chain"
+        return failed(expected, seen, facts.wrong_memory)
     if facts.remembered_from is None:
         why = f" ({'; '.join(facts.not_believed)})" if facts.not_believed else ""
-        return expect(facts.chain_transfers is not None, expected, f"nothing is remembered, everything was read from the chain{why}", facts.errors)
+        if facts.chain_transfers is None:
+            return inconclusive(expected, f"nothing is remembered, and the chain could not be read{why}", facts.errors)
+        return expect(True, expected, f"nothing is remembered, the chain was read from the first block on{why}")
     if facts.errors or (facts.remembered_ranges and not facts.read_anew):
         return inconclusive(expected, "the remembered ranges could not be read anew", facts.errors)
-    return expect(
-        True,
-        expected,
-        f"{len(facts.read_anew)} of {facts.remembered_ranges} ranges to block {facts.covered_to} from {facts.remembered_from} read anew by seed {facts.seed}",
-    )
+    seen = f"{len(facts.read_anew)} of {facts.remembered_ranges} ranges to block {facts.covered_to} read anew by seed {facts.seed}"
+    return expect(True, expected, f"{seen}, remembered by {facts.remembered_from}")

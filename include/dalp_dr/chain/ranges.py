@@ -42,7 +42,9 @@ def of_index(rows: Rows, width: int) -> dict[int, BlockRange]:
     for row in rows:
         first, last = integer(row, "first"), integer(row, "last")
         if first % width or last - first + 1 != width:
-            raise FactError(f"SQL answered the range {first} to {last}; ranges have {width} blocks.", "Correct the SQL text of this profile.")
+            raise FactError(
+                f"SQL answered the range {first} to {last}; ranges have {width} blocks.", "Correct the SQL text of this profile."
+            )
         found[first] = BlockRange(first, last, integer(row, "transfers"), str(integer(row, "value")), required(row, "digest").lower())
     return found
 
@@ -96,9 +98,7 @@ class Collector:
         """First block -> range, of those that have transfers."""
         self._close()
         return {
-            first: BlockRange(
-                first, first + self._width - 1, o.transfers, str(o.value), hashlib.sha256(b"".join(o.blocks)).hexdigest()
-            )
+            first: BlockRange(first, first + self._width - 1, o.transfers, str(o.value), hashlib.sha256(b"".join(o.blocks)).hexdigest())
             for first, o in sorted(self._open.items())
         }
 

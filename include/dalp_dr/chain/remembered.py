@@ -15,9 +15,7 @@ from dataclasses import dataclass
 import msgspec
 
 from dalp_dr.chain.ranges import BlockRange
-from dalp_dr.errors import EvidenceError
-from dalp_dr.evidence import canonical
-from dalp_dr.model.record import encode
+from dalp_dr.errors import FactError
 
 VERIFIED_AGAIN = 0.05  # share of remembered ranges that every drill reads anew
 LOOKED_AT = 5  # newest memories that are tried, should the chain have lost the newest's last block
@@ -71,7 +69,7 @@ def prefix(chain_id: int, tokens: Iterable[str], width: int) -> str:
 
 def key(memory: Memory) -> str:
     """The name of a memory; names sort by the block they come to."""
-    digest = canonical.sha256(dumps(memory))[:16]
+    digest = hashlib.sha256(dumps(memory)).hexdigest()[:16]
     return f"{prefix(memory.chain_id, memory.tokens, memory.width)}{memory.covered_to:012d}-{memory.drill_id}-{digest}.json"
 
 
@@ -81,18 +79,18 @@ def newest(keys: Sequence[str]) -> tuple[str, ...]:
 
 
 def dumps(memory: Memory) -> bytes:
-    """A memory as canonical JSON."""
-    return canonical.dumps(encode(memory))
+    """A memory as JSON, always the same bytes."""
+    return msgspec.json.encode(memory, order="deterministic")
 
 
 def loads(data: bytes, name: str) -> Memory:
-    """Raises EvidenceError when it is no memory, or not the one its name says."""
+    """Raises FactError when it is no memory, or not the one its name says."""
     try:
         memory = msgspec.json.decode(data, type=Memory)
     except msgspec.DecodeError as error:
-        raise EvidenceError(f"{name} is no memory of the chain: {error}", "Remove nothing; the drill reads the chain anew.") from None
+        raise FactError(f"{name} is no memory of the chain: {error}", "Remove nothing; the drill reads the chain anew.") from None
     if key(memory) != name:
-        raise EvidenceError(f"{name} holds something else than its name says.", "Find out who wrote it; the drill reads the chain anew.")
+        raise FactError(f"{name} holds something else than its name says.", "Find out who wrote it; the drill reads the chain anew.")
     return memory
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dalp_dr.chain import continuity, contracts, events, finality, in_flight, reconciliation, remembered
-from dalp_dr.errors import EvidenceError
+from dalp_dr.errors import DrillError
 from dalp_dr.model.check import Surface
 from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.operators.base import DrillOperator, attempt
@@ -88,7 +88,7 @@ class ReconciliationOperator(DrillOperator):
         for key in remembered.newest([k for k in drill.evidence.list(prefix) if drill.drill_id not in k]):
             try:
                 found.append(remembered.loads(drill.evidence.get(key), key))
-            except EvidenceError as error:
+            except DrillError as error:
                 self.log.error("%s", error.diagnostics())
         return found
 

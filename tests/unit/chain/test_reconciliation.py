@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from dalp_dr.catalogue import KINDS
-from dalp_dr.chain import reconciliation
+from dalp_dr.chain import events, reconciliation
 from dalp_dr.chain.token import ZERO
 from dalp_dr.model.check import Verdict
 from dalp_dr.model.record import encode
-from fake_node import ALICE, BOB, CAROL, TOKEN, Node, digest, tx
+from fake_node import ALICE, BOB, CAROL, TOKEN, Node, digest, index_ranges, tx
 from sandbox_sample import PLAN, a_plan, an_environment
 
 WEI = 10**30  # far beyond what a float or a 64-bit integer holds
@@ -37,6 +37,8 @@ def sql(**changed: Any) -> dict[str, list[dict[str, str]]]:
         "checkpoint": [{"chain_id": "31337", "block_number": str(CHECKPOINT), "block_hash": digest(CHECKPOINT)}],
         "tokens": [{"address": TOKEN, "symbol": "T", "decimals": "18", "total_supply": str(5 * WEI + 7)}],
         "balances": [{"token": TOKEN, "holder": h, "balance": str(v)} for h, v in held.items()],
+        "transfer_ranges": index_ranges(t for t in TRANSFERS if t[0] <= CHECKPOINT),
+        "transfers_net": [{"token": TOKEN, "holder": h, "balance": str(v)} for h, v in held.items()],
         "transfers_summary": [{"token": TOKEN, "transfers": "3", "value": str(7 * WEI + 8)}],
         "holdings": [{"account": h, "token": TOKEN, "amount": str(v)} for h, v in held.items()],
         "requests": [],
@@ -45,7 +47,8 @@ def sql(**changed: Any) -> dict[str, list[dict[str, str]]]:
 
 
 def found(data: Any = None, primary: Any = None, secondary: Any = None, plan: Any = PLAN) -> reconciliation.Reconciliation:
-    return reconciliation.facts_from(plan, data or sql(), {"primary": primary or a_node(), "secondary": secondary or a_node()})
+    nodes, rows = {"primary": primary or a_node(), "secondary": secondary or a_node()}, data or sql()
+    return reconciliation.facts_from(plan, rows, nodes, events.read(plan, rows, nodes))
 
 
 def test_equal_sides_pass_and_give_a_sample() -> None:
