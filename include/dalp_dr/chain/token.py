@@ -13,7 +13,8 @@ ZERO = "0x" + "0" * 40
 _BALANCE_OF, _TOTAL_SUPPLY = "70a08231", "18160ddd"
 _PADDING = "0x" + "0" * 24
 _place = itemgetter(4, 5)  # block number and log index of a Transfer
-_FIRST_STEP, _LARGEST_STEP, _FEW_LOGS, _MANY_LOGS = 2_000, 100_000, 1_000, 10_000
+_FIRST_STEP, _LARGEST_STEP, _LOGS_WANTED, _GROWTH = 20, 100_000, 5_000, 4  # the answer's size is bounded, not the number of blocks
+_CALM = 8  # ranges after a refusal that do not grow
 
 
 def balance_of(token: str, holder: str, number: int) -> Request:
@@ -90,7 +91,7 @@ def scan(
     A range that the node refuses is halved, down to one block; what it refuses then is a NoAnswer, never no events. `done`
     is told the last block after each range.
     """
-    start, step, seen = first, _FIRST_STEP, (-1, -1)
+    start, step, calm, seen = first, _FIRST_STEP, 0, (-1, -1)
     while start <= last:
         end = min(last, start + step - 1)
         asked_for = {"address": list(tokens), "topics": [TRANSFER], "fromBlock": hex(start), "toBlock": hex(end)}
@@ -99,7 +100,7 @@ def scan(
         except NoAnswer:
             if end == start:
                 raise
-            step = max(1, (end - start + 1) // 2)
+            step, calm = max(1, (end - start + 1) // 2), _CALM
             continue
         if not isinstance(logs, list):
             raise NoAnswer(f"eth_getLogs answered {logs!r:.60}", "Ask the node's operator.")
@@ -112,4 +113,5 @@ def scan(
         if done is not None:
             done(end)
         start = end + 1
-        step = min(step * 2, _LARGEST_STEP) if len(logs) < _FEW_LOGS else max(1, step // 2) if len(logs) > _MANY_LOGS else step
+        growth = min(1.0 if calm else _GROWTH, _LOGS_WANTED / max(1, len(logs)))
+        step, calm = min(_LARGEST_STEP, max(1, int(step * growth))), max(0, calm - 1)
