@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from dalp_dr.errors import DrillError, EvidenceError, InputError
+from dalp_dr.errors import DrillError, EvidenceError, InputError, RefusedError
+from dalp_dr.evidence import ledger
 from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.errors import NotReadyError
 from dalp_dr_airflow.hooks.evidence import EvidenceStoreHook
@@ -21,7 +22,7 @@ from dalp_dr_airflow.operators.decide import DecideOperator
 from dalp_dr_airflow.operators.plan import PlanOperator
 from dalp_dr_airflow.operators.seal import SealEvidenceOperator
 from fake_run import FakeRun
-from synthetic_drill import CountFacts, a_plan
+from synthetic_drill import OTHER_KEY, CountFacts, a_plan, private_pem
 
 sys.path.append(str(Path(__file__).parents[1] / "recorded" / "hooks"))
 from fake_s3 import FakeS3
@@ -114,3 +115,14 @@ def test_without_a_good_signing_key_nothing_starts(
         PlanOperator(task_id="freeze").execute(context)
     assert touched == [] and run.store.list("") == ()
     assert run.plan.drill_id == a_plan().drill_id
+
+
+def test_a_key_that_the_ledger_does_not_know_starts_nothing(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger.append(run.store, "opening", "d-20261001-00000000", {}, private_pem(OTHER_KEY), "2026-10-01T00:00:00Z")
+    before = run.store.list("")
+    monkeypatch.setattr(plan, "take_lease", lambda *_: pytest.fail("the lease was taken"))
+    context = run.context("plan.freeze")
+    context["dag_run"].triggering_user_name = "sam"
+    with pytest.raises(RefusedError, match="cannot be followed to the signing key"):
+        PlanOperator(task_id="freeze").execute(context)
+    assert run.store.list("") == before

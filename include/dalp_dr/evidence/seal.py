@@ -12,11 +12,6 @@ from dalp_dr.evidence.bundle import PLAN, STATEMENT, VERDICT, Bundle
 CLOCK = "not attested"  # the time is the sealing worker's own; no time-stamping authority vouched for it
 
 
-def check_key(private_key_pem: bytes | str) -> str:
-    """The id of the signing key, before anything is started. Raises EvidenceError when it cannot sign."""
-    return dsse.public_of(private_key_pem).key_id
-
-
 def seal(bundle: Bundle, private_key_pem: bytes | str, sealed_at: str) -> Bundle:
     """The bundle with its signed statement. `sealed_at`: UTC, RFC 3339, clock of the caller."""
     if bundle.is_sealed:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from airflow.sdk import BaseHook
 
 from dalp_dr.errors import InputError
+from dalp_dr.evidence.dsse import PublicKey
+
+END = "-----END PUBLIC KEY-----"
 
 
 def endpoint(conn_id: str) -> str:
@@ -35,3 +38,10 @@ def signing_key(conn_id: str) -> str:
     if "PRIVATE KEY" not in pem:
         raise InputError(f"Connection {conn_id} holds no private key.", "Put an ed25519 private key (PEM) into its password.")
     return str(pem)
+
+
+def trusted_keys(conn_id: str) -> tuple[PublicKey, ...]:
+    """Public keys (PEM, one after the other) that signed evidence before: `trusted_keys` in the connection's extra."""
+    pem = str(BaseHook.get_connection(conn_id).extra_dejson.get("trusted_keys") or "")
+    parts = [part for part in pem.split(END) if part.strip()]
+    return tuple(PublicKey.from_pem(part.strip() + END + "\n") for part in parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from dalp_dr.evidence import bundle, canonical, dsse, ledger, ledger_verificatio
 from dalp_dr.evidence.verify import Verification, verify
 from dalp_dr_airflow.audit import code_digest
 from dalp_dr_airflow.drill import Drill, environment_of
-from dalp_dr_airflow.hooks.connections import signing_key
+from dalp_dr_airflow.hooks.connections import signing_key, trusted_keys
 from dalp_dr_airflow.operators.seal import home
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ class RecoveryClaimsOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         environment, at = environment_of(self.environment), datetime.now(UTC)
         store = Drill("claims", environment, "claims", 1).evidence
-        key = dsse.public_of(signing_key(environment.connections.evidence_signing))
-        history = drills(store, key, environment.name)
+        conn_id = environment.connections.evidence_signing
+        history = drills(store, (dsse.public_of(signing_key(conn_id)), *trusted_keys(conn_id)), environment.name)
         result = claims.standing(history, at, environment, code_digest())
         said = {**claims.document(result), "drills": len(history), "ledger_head": ledger.head(store)}
         before = written(self.environment)
@@ -53,10 +54,10 @@ class RecoveryClaimsOperator(BaseOperator):
         return {"publishable": result.publishable, "changes": len(changed), "open_reasons": len(result.open_reasons)}
 
 
-def drills(store: EvidenceStore, key: dsse.PublicKey, environment: str) -> list[Verification]:
+def drills(store: EvidenceStore, keys: Iterable[dsse.PublicKey], environment: str) -> list[Verification]:
     """The newest bundle of each drill of an environment, checked alone and against the ledger."""
     entries = {name: store.get(name) for name in store.list(ledger.PREFIX)}
-    known = ledger_verification.check(entries, [key])
+    known = ledger_verification.check(entries, keys)
     newest: dict[str, str] = {}
     for name in store.list("bundles/"):
         drill_id, number, path = name.removeprefix("bundles/").split("/", 2)

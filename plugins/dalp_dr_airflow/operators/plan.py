@@ -10,12 +10,12 @@ from airflow.sdk.exceptions import AirflowSkipException
 from dalp_dr import planning
 from dalp_dr.database import point
 from dalp_dr.errors import InputError, RefusedError
-from dalp_dr.evidence import canonical, ledger, records, seal
+from dalp_dr.evidence import canonical, keys, ledger, records
 from dalp_dr.model.environment import Route
 from dalp_dr.model.plan import DatabasePoint, DrillPlan
 from dalp_dr_airflow import provenance
 from dalp_dr_airflow.drill import Drill, Gathered, environment_of, masked
-from dalp_dr_airflow.hooks.connections import endpoint, signing_key
+from dalp_dr_airflow.hooks.connections import endpoint, signing_key, trusted_keys
 from dalp_dr_airflow.operators.archive import read_archive
 from dalp_dr_airflow.operators.base import DrillOperator
 from dalp_dr_airflow.operators.dry_run import describe
@@ -41,7 +41,7 @@ class PlanOperator(DrillOperator):
         if context["params"].get("dry_run"):
             self.only_describe(drill, context, asked)
         key = signing_key(drill.environment.connections.evidence_signing)
-        seal.check_key(key)
+        keys.refuse_stranger(drill.evidence, key, trusted_keys(drill.environment.connections.evidence_signing))
         take_lease(drill, asked)
         if drill.is_planned():
             plan = drill.plan

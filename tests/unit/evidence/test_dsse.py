@@ -19,7 +19,7 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from dalp_dr.errors import EvidenceError
-from dalp_dr.evidence import canonical, dsse, seal
+from dalp_dr.evidence import canonical, dsse
 from synthetic_drill import KEY, OTHER_KEY, PUBLIC, private_pem, public_pem, sealed
 
 STATEMENT = {
@@ -114,7 +114,7 @@ WRONG_KEYS = {
 @pytest.mark.parametrize("key", WRONG_KEYS.values(), ids=WRONG_KEYS.keys())
 def test_a_wrong_signing_key_is_refused_before_the_start_without_showing_it(key: bytes) -> None:
     with pytest.raises(EvidenceError) as raised:
-        seal.check_key(key)
+        dsse.public_of(key)
     assert "secret-canary" not in str(raised.value) and raised.value.next_step
 
 
@@ -123,7 +123,7 @@ def test_only_ed25519_public_keys() -> None:
     for data in (other, b"nothing"):
         with pytest.raises(EvidenceError):
             dsse.PublicKey.from_pem(data)
-    assert dsse.PublicKey.from_pem(PUBLIC.pem()).key_id == seal.check_key(private_pem(KEY))
+    assert dsse.PublicKey.from_pem(PUBLIC.pem()).key_id == dsse.public_of(private_pem(KEY)).key_id
 
 
 def test_the_key_id_is_the_fingerprint_that_ssh_keygen_prints() -> None:
