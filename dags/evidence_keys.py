@@ -28,4 +28,4 @@ with DAG(
         "reason": Param("", type="string", title="Why"),
     },
 ):
-    SigningKeyOperator(task_id="change")
+    settings.where_the_key_is(SigningKeyOperator(task_id="change"))

@@ -27,4 +27,4 @@ with DAG(
     default_args=settings.DEFAULTS,
 ):
     for name in settings.environments():
-        RecoveryClaimsOperator(task_id=f"claims_{name}", environment=name, outlets=[CLAIMS])
+        settings.where_the_key_is(RecoveryClaimsOperator(task_id=f"claims_{name}", environment=name, outlets=[CLAIMS]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,13 @@ def test_airflow_executes_one_plugin_file_only() -> None:
     """Airflow runs every file below plugins/ under its bare stem, unless the ignore file names its folder."""
     ignored = set((ROOT / "plugins" / ".airflowignore").read_text().split())
     assert {p.name for p in PLUGIN_FILES if f"{p.name}/" not in ignored} == {"dalp_dr_plugin.py"}
+
+
+def test_the_signing_key_is_read_by_the_tasks_that_sign_and_by_no_other() -> None:
+    operators = ROOT / "plugins" / "dalp_dr_airflow"
+    readers = {
+        file.relative_to(operators).as_posix()
+        for file in operators.rglob("*.py")
+        if file.name != "connections.py" and {"signing_key", "evidence_signing"} & set(re.findall(r"\w+", file.read_text()))
+    }
+    assert readers == {f"operators/{name}.py" for name in ("abort", "claims", "keys", "plan", "seal")}

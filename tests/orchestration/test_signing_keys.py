@@ -62,3 +62,22 @@ def test_its_form_and_its_only_task(dagbag: Any) -> None:
     dag = dagbag.dags["evidence_keys"]
     assert [type(task).__name__ for task in dag.tasks] == ["SigningKeyOperator"]
     assert set(dag.params) == {"environment", "action", "public_key", "key_id", "reason"}
+
+
+def test_the_tasks_that_sign_can_have_workers_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    from dalp_dr_airflow.drill import INCLUDE
+
+    monkeypatch.setenv("DALP_DR_SIGNING_QUEUE", "signing")
+    bag = DagBag(INCLUDE.parent / "dags")
+    apart = {dag.dag_id: {t.task_id for t in dag.tasks if t.queue == "signing"} for dag in bag.dags.values()}
+    assert apart["quarterly_drill"] == {
+        "plan.freeze",
+        "seal.evidence",
+        "seal.refusal",
+        "sign_off.owner",
+        "decide.decision",
+        "teardown.sandbox",
+    }
+    assert apart["evidence_keys"] == {"change"} and apart["recovery_claims"]

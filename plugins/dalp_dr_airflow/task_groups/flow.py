@@ -38,6 +38,7 @@ from dalp_dr_airflow.operators.services import ServiceHealthOperator, ServiceSta
 from dalp_dr_airflow.operators.sign_off import SignOffOperator
 from dalp_dr_airflow.operators.teardown import SandboxTeardownOperator
 from dalp_dr_airflow.operators.velero import NamespaceInventoryOperator, VeleroRestoreOperator, VolumeContentOperator
+from dalp_dr_airflow.task_groups import settings
 
 LEARN = TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
 ALWAYS = TriggerRule.ALL_DONE
@@ -57,8 +58,10 @@ def drill(roles: Sequence[str], owners: Sequence[str], surfaces_only: bool = Fal
     measured = measure(proven, reconciled)
     sealed, refused = seal([frozen, checked, *measured])
     signed = None if surfaces_only else sign_off(sealed, owners)
-    decide([sealed, refused, *([signed] if signed else [])], surfaces_only)
-    teardown(sandbox, sealed)
+    signers = [sealed, refused, *([signed] if signed else [])]
+    decided = decide(signers, surfaces_only)
+    removed = teardown(sandbox, sealed)
+    settings.where_the_key_is(frozen, *signers, decided, removed)
 
 
 def plan() -> BaseOperator:
@@ -196,8 +199,9 @@ def decide(said: Tasks, surfaces_only: bool) -> BaseOperator:
     return decided
 
 
-def teardown(sandbox: BaseOperator, sealed: BaseOperator) -> None:
+def teardown(sandbox: BaseOperator, sealed: BaseOperator) -> BaseOperator:
     """Removes the sandbox, or keeps it for on-call and says until when."""
     with TaskGroup("teardown", tooltip="Remove what is ours, prove it gone"):
         removed = SandboxTeardownOperator(task_id="sandbox", retries=0)
         sealed >> removed.as_teardown(setups=sandbox, on_failure_fail_dagrun=False)
+    return removed

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DeadlineAlert, ExceptionRetryPolicy, Param, RetryAction, RetryRule, SyncCallback
+from airflow.sdk import BaseOperator, DeadlineAlert, ExceptionRetryPolicy, Param, RetryAction, RetryRule, SyncCallback
 
 from dalp_dr.model.check import Surface
 from dalp_dr.model.environment import Environment
@@ -41,6 +42,13 @@ DEFAULTS: dict[str, Any] = {
     "retry_policy": RETRIES,
     "execution_timeout": timedelta(minutes=30),
 }
+
+
+def where_the_key_is(*tasks: BaseOperator) -> None:
+    """Runs the tasks that sign on a queue of their own, when there is one: only its workers need the signing key."""
+    if queue := os.environ.get("DALP_DR_SIGNING_QUEUE"):
+        for task in tasks:
+            task.queue = queue
 
 
 def environments() -> list[str]:
