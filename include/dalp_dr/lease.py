@@ -11,6 +11,7 @@ from dalp_dr.errors import RefusedError
 from dalp_dr.model.plan import utc
 
 NEVER = "9999-12-31T00:00:00+00:00"
+INCIDENT = "incident"  # begins the holder's name while a real recovery has the right of way
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,18 @@ class Holder:
     expires_at: str
 
 
+def name(environment: str) -> str:
+    """The Lease object of an environment."""
+    return f"dalp-drill-{environment}"
+
+
 def manifest(namespace: str, environment: str, drill_id: str, now: datetime, hours: float) -> dict[str, Any]:
     """The Lease object of an environment, held by `drill_id` from `now` on."""
     return {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
         "metadata": {
-            "name": f"dalp-drill-{environment}",
+            "name": name(environment),
             "namespace": namespace,
             "labels": naming.labels(drill_id, environment),
             "annotations": {naming.ANNOTATION_EXPIRES: (now + timedelta(hours=hours)).isoformat()},
@@ -51,13 +57,24 @@ def holder(lease: dict[str, Any]) -> Holder:
     return Holder(str((lease.get("spec") or {}).get("holderIdentity") or ""), expires)
 
 
+def expired(held: Holder, now: datetime) -> bool:
+    """Whether the lease holds nobody back any more."""
+    return utc(held.expires_at) <= now
+
+
 def must_be_free(lease: dict[str, Any] | None, drill_id: str, now: datetime) -> None:
     """Raises RefusedError when another drill holds a lease that has not expired."""
     if lease is None:
         return
     held = holder(lease)
-    if held.drill_id and held.drill_id != drill_id and utc(held.expires_at) > now:
+    if not held.drill_id or held.drill_id == drill_id or expired(held, now):
+        return
+    if held.drill_id.startswith(INCIDENT):
         raise RefusedError(
-            f"Drill {held.drill_id} holds this environment until {held.expires_at}.",
-            "Wait for it, or stop it; its sandbox must be gone before another drill starts.",
+            f"A real {held.drill_id} has the right of way in this environment until {held.expires_at}.",
+            "Leave the platform to whoever recovers it. When it is over: `python -m dalp_dr stop ENVIRONMENT --incident-over`.",
         )
+    raise RefusedError(
+        f"Drill {held.drill_id} holds this environment until {held.expires_at}.",
+        "Wait for it, or stop it; its sandbox must be gone before another drill starts.",
+    )

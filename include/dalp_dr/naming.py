@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 LABEL_DRILL = "dalp-dr/drill-id"
 LABEL_ENVIRONMENT = "dalp-dr/environment"
 LABEL_OWNED = "dalp-dr/owned-by"
+LABEL_TOKEN = "dalp-dr/token"  # follows from the plan, so that copied labels are no proof of ownership
 ANNOTATION_EXPIRES = "dalp-dr/expires-at"
 ANNOTATION_REPLICAS = "dalp-dr/replicas"
 OWNER = "dalp-recovery-drill"

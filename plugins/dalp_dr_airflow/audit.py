@@ -5,15 +5,11 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from dalp_dr.errors import DrillError
 from dalp_dr.model.environment_file import digest
 from dalp_dr.timing import audit
 from dalp_dr_airflow.drill import INCLUDE, Drill, Gathered, environment_of, masked
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
 
 PROJECT = INCLUDE.parent
 log = logging.getLogger(__name__)
@@ -30,15 +26,15 @@ def code_digest() -> str:
     return found.hexdigest()
 
 
-def look(drill: Drill, context: Context) -> Gathered:
+def look(drill: Drill) -> Gathered:
     """The facts for the record. Raises DrillError when Airflow's API cannot be asked: then nobody knows who cleared what."""
-    run, plan = context["dag_run"], drill.plan
-    instances = drill.airflow.task_instances(run.dag_id, run.run_id)
+    plan = drill.plan
+    instances = drill.airflow.task_instances(plan.dag_id, plan.run_id)
     facts = audit.RunAudit(
         read_as=drill.airflow.user(),
-        changes=read(drill, context),
+        changes=read(drill),
         attempts=tuple(replace(a, note=masked(a.note)) for a in audit.attempts(instances)),
-        silent=audit.silent(instances, drill.airflow.successes(run.dag_id, run.run_id)),
+        silent=audit.silent(instances, drill.airflow.successes(plan.dag_id, plan.run_id)),
         code_then=code_then(drill),
         code_now=code_digest(),
         environment_then=plan.environment_digest,
@@ -53,23 +49,23 @@ def code_then(drill: Drill) -> str:
     return str((min(found, key=lambda r: r.attempt).facts or {}).get("code_sha256") or "") if found else ""
 
 
-def read(drill: Drill, context: Context) -> tuple[audit.Change, ...]:
+def read(drill: Drill) -> tuple[audit.Change, ...]:
     """What people changed up to now; their notes without anything that looks like a secret."""
-    run = context["dag_run"]
-    found = audit.changes(run.dag_id, run.run_id, drill.airflow.changes(drill.plan.asked_at))
+    plan = drill.plan
+    found = audit.changes(plan.dag_id, plan.run_id, drill.airflow.changes(plan.asked_at))
     return tuple(replace(change, reason=masked(change.reason)) for change in found)
 
 
-def changes(drill: Drill, context: Context) -> tuple[audit.Change, ...] | None:
+def changes(drill: Drill) -> tuple[audit.Change, ...] | None:
     """What people changed up to now; None where that cannot be read."""
     try:
-        return read(drill, context)
+        return read(drill)
     except DrillError as error:
         log.error("%s", error.diagnostics())
         return None
 
 
-def changed_by(drill: Drill, context: Context) -> tuple[str, ...] | None:
+def changed_by(drill: Drill) -> tuple[str, ...] | None:
     """Who cleared or marked anything; asked again at the decision, since tasks may be cleared after the seal."""
-    found = changes(drill, context)
+    found = changes(drill)
     return None if found is None else audit.changed_by(found)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from dalp_dr_airflow.hooks.velero import VeleroHook
 
 INCLUDE = Path(os.environ.get("DALP_DR_INCLUDE") or Path(__file__).resolve().parents[2] / "include")
-LEASE_NAMESPACE = "dalp-dr"
+LEASE_NAMESPACE = "dalp-dr"  # namespace of the drills' own identities and of the lease
 
 
 def now() -> str:
@@ -277,9 +277,21 @@ class Drill:
         return Judged(record, uri, sha256, size, tuple(results))
 
     def begin(self) -> None:
-        """Marks that a task is tried again: should this attempt end without a record, an earlier one does not stand in its place."""
+        """Marks that a task is tried again: should this attempt end without a record, an earlier one does not stand in its place.
+
+        Raises RefusedError when the drill must not go on: stopped, torn down, or the lease is another's by now.
+        """
+        self.must_go_on()
         if self.attempt > 1:
             self.conclude([Gathered("attempt", AttemptFacts(self.task_id, self.attempt), self.task_id)])
+
+    def must_go_on(self) -> None:
+        """Before anything is touched: nobody stopped the drill, its sandbox was not removed, and it holds the lease (again)."""
+        from dalp_dr_airflow import fence
+
+        fence.must_go_on(self)
+        if self.is_planned():
+            fence.keep_lease(self)
 
     def records(self) -> list[Record]:
         """Every record of this drill so far, all attempts."""

@@ -26,13 +26,10 @@ OTTO = {"id": "otto", "name": "Otto Owner"}
 
 
 @pytest.fixture(autouse=True)
-def no_cluster(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Reports and the lease are other tests' matter; what was given back is noted."""
-    released: list[str] = []
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports are other tests' matter."""
     monkeypatch.setattr(sealing, "publish", lambda drill, folder: None)
     monkeypatch.setattr(deciding, "publish", lambda drill, folder: None)
-    monkeypatch.setattr(deciding, "release_lease", lambda drill: released.append(drill.drill_id))
-    return released
 
 
 @pytest.fixture
@@ -61,14 +58,14 @@ def decide(run: FakeRun, **more: Any) -> dict[str, Any]:
     return DecideOperator(task_id="decision", **more).execute(run.context("decide.decision"))
 
 
-def test_a_good_drill_with_its_owners_approval_is_ready(with_provenance: FakeRun, no_cluster: list[str]) -> None:
+def test_a_good_drill_with_its_owners_approval_is_ready(with_provenance: FakeRun, no_lease: list[str]) -> None:
     run = with_provenance
     sealed = seal(run)
     assert (sealed["verdict"], sealed["proposed"]) == ("pass", "READY")
     answer(run, sealed["bundle_sha256"])
     assert decide(run)["decision"] == "READY"
     assert (run.summary()["decision"], run.summary()["reasons"]) == ("READY", [])
-    assert no_cluster == [run.plan.drill_id]
+    assert no_lease == [run.plan.drill_id]
 
 
 CASES = {

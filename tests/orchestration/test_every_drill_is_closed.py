@@ -34,8 +34,6 @@ def opened(good_run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> FakeRun:
     monkeypatch.setattr(sealing, "publish", lambda drill, folder: None)
     monkeypatch.setattr(deciding, "publish", lambda drill, folder: None)
     monkeypatch.setattr(abort, "publish", lambda drill, folder: None)
-    monkeypatch.setattr(deciding, "release_lease", lambda drill: None)
-    monkeypatch.setattr(abort, "release_lease", lambda drill: None)
     monkeypatch.setattr(Drill, "facts", lambda self, kind, subject="drill": CountFacts(1, 1))
     plan = good_run.plan
     payload = {"plan_sha256": canonical.sha256(records.encode_plan(plan)), "environment": "lab", "started_by": plan.started_by}
@@ -74,7 +72,10 @@ def test_a_refused_drill_is_closed_and_the_head_is_told(opened: FakeRun, caplog:
 def test_a_drill_that_somebody_stopped_is_sealed_as_aborted(opened: FakeRun) -> None:
     run = opened
     run.airflow.rows.append(STOPPED)
-    sealed = abort.seal_aborted(Drill.open(run.context("teardown.sandbox")), run.context("teardown.sandbox"))
+    drill = Drill.open(run.context("teardown.sandbox"))
+    why = abort.why_stopped(drill)
+    assert why is not None
+    sealed = abort.seal_aborted(drill, why)
     found = run.summary()
     assert (found["decision"], found["outcome"]) == ("FIX", "aborted")
     (reason,) = [r for r in found["reasons"] if r["check"] == "run_finished"]
@@ -87,7 +88,7 @@ def test_a_drill_that_somebody_stopped_is_sealed_as_aborted(opened: FakeRun) -> 
 
 def test_a_decision_on_an_aborted_bundle_says_aborted_again(opened: FakeRun) -> None:
     run = opened
-    abort.seal_aborted(Drill.open(run.context()), run.context("teardown.sandbox"))
+    abort.seal_aborted(Drill.open(run.context()), "the run ended before its seal")
     with pytest.raises(NotReadyError, match="run_finished"):
         DecideOperator(task_id="decision").execute(run.context("decide.decision"))
     bundle = newest_bundle(Drill.open(run.context()))

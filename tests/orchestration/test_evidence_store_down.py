@@ -11,11 +11,11 @@ import pytest
 
 from dalp_dr.errors import DrillError, EvidenceError, InputError, RefusedError
 from dalp_dr.evidence import ledger
+from dalp_dr_airflow import fence
 from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.errors import NotReadyError
 from dalp_dr_airflow.hooks.evidence import EvidenceStoreHook
 from dalp_dr_airflow.operators import decide as deciding
-from dalp_dr_airflow.operators import lease, plan
 from dalp_dr_airflow.operators import seal as sealing
 from dalp_dr_airflow.operators.base import DrillOperator
 from dalp_dr_airflow.operators.decide import DecideOperator
@@ -42,7 +42,6 @@ def bucket(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> FakeS3:
     """An evidence bucket in memory, with everything a good run had stored."""
     monkeypatch.setattr(sealing, "publish", lambda drill, folder: None)
     monkeypatch.setattr(deciding, "publish", lambda drill, folder: None)
-    monkeypatch.setattr(deciding, "release_lease", lambda drill: None)
     fake = FakeS3(page=1000)
     hook = EvidenceStoreHook("unused", "dalp-evidence", mirror=run.home)
     hook.client = fake  # type: ignore[misc]
@@ -107,8 +106,7 @@ def test_without_a_good_signing_key_nothing_starts(
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_DALP_EVIDENCE_SIGNING", connection)
     touched: list[str] = []
-    monkeypatch.setattr(plan, "take_lease", lambda *_: touched.append("lease"))
-    monkeypatch.setattr(lease, "take_lease", lambda *_: touched.append("lease"))
+    monkeypatch.setattr(fence, "hold_lease", lambda *_: touched.append("lease"))
     context = run.context("plan.freeze")
     context["dag_run"].triggering_user_name = "sam"
     with pytest.raises(error, match=said):
@@ -120,7 +118,7 @@ def test_without_a_good_signing_key_nothing_starts(
 def test_a_key_that_the_ledger_does_not_know_starts_nothing(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger.append(run.store, "opening", "d-20261001-00000000", {}, private_pem(OTHER_KEY), "2026-10-01T00:00:00Z")
     before = run.store.list("")
-    monkeypatch.setattr(plan, "take_lease", lambda *_: pytest.fail("the lease was taken"))
+    monkeypatch.setattr(fence, "hold_lease", lambda *_: pytest.fail("the lease was taken"))
     context = run.context("plan.freeze")
     context["dag_run"].triggering_user_name = "sam"
     with pytest.raises(RefusedError, match="cannot be followed to the signing key"):

@@ -28,13 +28,14 @@ Side = Literal["source", "sandbox"]
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of a role. `names` empty: every object of the kind."""
+    """One rule of a role. `names` empty: every object of the kind. `since`: the checklist from which on it is asked for."""
 
     group: str
     resources: tuple[str, ...]
     verbs: tuple[str, ...]
     reason: str
     names: tuple[str, ...] = ()
+    since: int = 1
 
 
 @dataclass(frozen=True)
@@ -226,6 +227,7 @@ def _velero_drill(environment: Environment) -> Grant:
             ),
             Rule(VELERO, ("serverstatusrequests",), ("get", "create"), "Velero's own word on its version."),
             Rule("", ("configmaps",), ("get", "create", "delete"), "Resource modifiers and the policy of each Restore."),
+            Rule("", ("configmaps",), ("list",), "Teardown looks for settings whose Restore was never made.", since=2),
             Rule("apps", ("deployments", "daemonsets"), READ, "Whether Velero and its node agents run."),
         ),
     )

@@ -18,7 +18,7 @@ from dalp_dr.isolation.permissions import (
     Grant,
     grants,
 )
-from dalp_dr.model.check import CheckResult, expect, inconclusive
+from dalp_dr.model.check import CHECKLIST, CheckResult, expect, inconclusive
 from dalp_dr.model.environment import Environment
 from dalp_dr.model.plan import DrillPlan
 
@@ -117,9 +117,9 @@ class Privileges:
     stores: tuple[StoreAnswer, ...]
 
 
-def needed(environment: Environment) -> tuple[Access, ...]:
-    """Every verb the roles grant before a sandbox exists (its rights come with the namespace)."""
-    return tuple(access for grant in grants(environment) if grant.bound for access in _accesses(grant))
+def needed(environment: Environment, checklist: int = CHECKLIST) -> tuple[Access, ...]:
+    """Every verb the roles grant before a sandbox exists (its rights come with the namespace), by a version of the checklist."""
+    return tuple(access for grant in grants(environment) if grant.bound for access in _accesses(grant, checklist))
 
 
 def needed_in_sandbox(environment: Environment, namespace: str) -> tuple[Access, ...]:
@@ -129,8 +129,10 @@ def needed_in_sandbox(environment: Environment, namespace: str) -> tuple[Access,
     )
 
 
-def _accesses(grant: Grant) -> Iterable[Access]:
+def _accesses(grant: Grant, checklist: int = CHECKLIST) -> Iterable[Access]:
     for rule in grant.rules:
+        if rule.since > checklist:
+            continue
         for resource in rule.resources:
             for verb in rule.verbs:
                 kind, _, part = resource.partition("/")
@@ -272,7 +274,7 @@ def _answer(access: Access, status: dict[str, Any] | None) -> Answer:
 
 def needed_verbs_allowed(facts: Privileges, plan: DrillPlan) -> CheckResult:
     """Every needed verb was asked and allowed."""
-    questions, said = needed(plan.environment), {a.access: a.allowed for a in facts.answers}
+    questions, said = needed(plan.environment, plan.checklist), {a.access: a.allowed for a in facts.answers}
     denied = [str(a) for a in questions if said.get(a) is False]
     unknown = [str(a) for a in questions if said.get(a) is None]
     expected = f"{len(questions)} permissions allowed"

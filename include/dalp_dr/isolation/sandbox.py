@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from dalp_dr import naming
 from dalp_dr.isolation import gateway, routes
 from dalp_dr.isolation.permissions import DRILL_ACCOUNT, DRILL_NAMESPACE, SANDBOX_ROLE
-from dalp_dr.model.plan import DrillPlan, utc
+from dalp_dr.model.plan import DrillPlan
 
 LABEL_ROLE = "dalp-dr/role"
 ARCHIVE_SECRET = "dalp-dr-archive-read"
@@ -21,9 +20,8 @@ def labels(plan: DrillPlan) -> dict[str, str]:
 
 
 def expires_at(plan: DrillPlan) -> str:
-    """When the sandbox may be removed by anybody: UTC, RFC 3339. Counted from the moment the drill was asked for."""
-    end = utc(plan.asked_at) + timedelta(hours=plan.environment.sandbox.expires_after_hours)
-    return end.isoformat().replace("+00:00", "Z")
+    """When the sandbox may be removed by anybody: UTC, RFC 3339."""
+    return plan.expires_at
 
 
 def manifests(plan: DrillPlan, rpc_url: str | None = None) -> list[dict[str, Any]]:
@@ -54,7 +52,7 @@ def _namespace(plan: DrillPlan, role: str) -> dict[str, Any]:
         "kind": "Namespace",
         "metadata": {
             "name": plan.namespace(role),
-            "labels": labels(plan) | {LABEL_ROLE: role} | security,
+            "labels": plan.labels | {LABEL_ROLE: role} | security,
             "annotations": {naming.ANNOTATION_EXPIRES: expires_at(plan)},
         },
     }

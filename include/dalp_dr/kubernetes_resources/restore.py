@@ -200,7 +200,8 @@ def config_map(plan: DrillPlan, name: str, content: dict[str, Any]) -> dict[str,
         "metadata": {
             "name": name,
             "namespace": plan.environment.source.velero_namespace,
-            "labels": naming.labels(plan.drill_id, plan.environment.name),
+            "labels": plan.labels,
+            "annotations": {naming.ANNOTATION_EXPIRES: plan.expires_at},
         },
         "data": {"rules.yaml": yaml.safe_dump(content, sort_keys=False, width=10**6)},
     }
@@ -216,8 +217,8 @@ def manifests(plan: DrillPlan, point: BackupPoint, contents: Contents, attempt: 
         "metadata": {
             "name": name,
             "namespace": plan.environment.source.velero_namespace,
-            "labels": naming.labels(plan.drill_id, plan.environment.name),
-            "annotations": {"velero.io/pod-volume-timeout": "20m"},
+            "labels": plan.labels,
+            "annotations": {"velero.io/pod-volume-timeout": "20m", naming.ANNOTATION_EXPIRES: plan.expires_at},
         },
         "spec": {
             "backupName": point.backup,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import MISSING, dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, get_type_hints
 
 import msgspec
@@ -102,6 +103,24 @@ class DrillPlan:
     def namespace(self, role: str) -> str:
         """The sandbox namespace that stands for the source namespace of this role."""
         return naming.sandbox_namespace(self.environment.sandbox.namespace_prefix, self.drill_id, role)
+
+    @property
+    def token(self) -> str:
+        """Proof of ownership on what this drill makes outside and around its sandbox: 32 hex digits that follow from the plan in
+        the evidence store, and from none of the other labels."""
+        said = (self.drill_id, self.dag_id, self.run_id, self.asked_at, self.started_by, self.environment.name, self.environment_digest)
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()[:32]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Ownership labels with the token."""
+        return naming.labels(self.drill_id, self.environment.name) | {naming.LABEL_TOKEN: self.token}
+
+    @property
+    def expires_at(self) -> str:
+        """When the sandbox may be removed by anybody: UTC, RFC 3339. Counted from the moment the drill was asked for."""
+        end = utc(self.asked_at) + timedelta(hours=self.environment.sandbox.expires_after_hours)
+        return end.isoformat().replace("+00:00", "Z")
 
     @property
     def roles(self) -> tuple[str, ...]:

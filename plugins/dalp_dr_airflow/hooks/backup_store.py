@@ -83,6 +83,10 @@ class BackupStoreHook(S3Access):
         """`{"v1/Pod": ["namespace/name(created)", ...]}`; created, updated, failed or skipped."""
         return dict(self._json(self._restore(restore, f"restore-{restore}-resource-list.json.gz")))
 
+    def restore_files(self, restore: str) -> list[str]:
+        """Keys of what Velero keeps about a restore; none once the Restore is deleted."""
+        return list(self.keys(self.bucket, f"{self.prefix}restores/{restore}/"))
+
     def _backup(self, name: str, suffix: str) -> str:
         return f"{self.prefix}backups/{name}/{name}{suffix}"
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dalp_dr import decide
-from dalp_dr.evidence import bundle, ledger, seal
+from dalp_dr.evidence import bundle, ledger
 from dalp_dr.evidence.store import FolderStore
-from dalp_dr.model.record import encode
 from dalp_dr.timing import audit
+from dalp_dr_airflow import fence
 from dalp_dr_airflow.audit import changes
 from dalp_dr_airflow.drill import Drill, now
 from dalp_dr_airflow.hooks.connections import signing_key
-from dalp_dr_airflow.operators.lease import release_lease
-from dalp_dr_airflow.operators.seal import SealEvidenceOperator, captures, home, keep, publish, record_audit, write_summary
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
+from dalp_dr_airflow.operators.seal import bundles, enter, home, keep, newest_bundle, publish, record_audit, seal_records, write_summary
 
 
 def close(drill: Drill, kind: decide.OutcomeKind, bundle_sha256: str | None, reason: str) -> None:
@@ -29,28 +23,26 @@ def close(drill: Drill, kind: decide.OutcomeKind, bundle_sha256: str | None, rea
     ledger.copy(drill.evidence, FolderStore(home()))
 
 
-def why_stopped(drill: Drill, context: Context) -> str:
-    """Who ended the run, where somebody did."""
-    for change in reversed(changes(drill, context) or ()):
+def why_stopped(drill: Drill) -> str | None:
+    """Who ended the run, with `stop` or in Airflow; None when nobody is known to have done so."""
+    if said := fence.stopped(drill):
+        return fence.in_words(said)
+    for change in reversed(changes(drill) or ()):
         if change.what == audit.MARKED and not change.tasks:
             return f"{change.user} set the run to {change.state} at {change.at}{': ' + change.reason if change.reason else ''}"
-    return "the run ended before its seal"
+    return None
 
 
-def seal_aborted(drill: Drill, context: Context) -> bundle.Bundle:
-    """Seals whatever was recorded, with the reason, as FIX; gives the lease back."""
-    why = why_stopped(drill, context)
-    record_audit(drill, context)
-    key = signing_key(drill.environment.connections.evidence_signing)
-    made = bundle.build(drill.plan, drill.records(), captures(drill), encode(drill.facts("provenance")), aborted=why)
-    sealed = seal.seal(made, key, now())
+def seal_aborted(drill: Drill, why: str) -> bundle.Bundle:
+    """Seals whatever was recorded, with the reason, as FIX. One that was sealed as aborted already stays as it is."""
+    if bundles(drill) and (newest := newest_bundle(drill)).aborted is not None:
+        return newest
+    record_audit(drill)
+    sealed = seal_records(drill, why)
     folder = keep(drill, sealed)
-    dossier = sealed.dossier()
-    proposal = decide.propose(dossier, why, bundle.missing_captures(dossier, sealed.files))
-    SealEvidenceOperator.enter(drill, sealed, proposal)
+    proposal = enter(drill, sealed)
     close(drill, decide.OutcomeKind.ABORTED, sealed.manifest_sha256, why)
-    head = ledger.head(drill.evidence)
-    write_summary(drill, decide.summary(dossier, proposal, proposal.decision, sealed.manifest_sha256) | {"ledger_head": head})
+    summary = decide.summary(sealed.dossier(), proposal, proposal.decision, sealed.manifest_sha256)
+    write_summary(drill, summary | {"ledger_head": ledger.head(drill.evidence)})
     publish(drill, folder)
-    release_lease(drill)
     return sealed

@@ -12,11 +12,10 @@ from dalp_dr import decide
 from dalp_dr.errors import EvidenceError, RefusedError
 from dalp_dr.evidence import bundle, canonical, dsse, ledger, statement
 from dalp_dr.model.check import Verdict
-from dalp_dr_airflow import audit
+from dalp_dr_airflow import audit, fence
 from dalp_dr_airflow.drill import Drill, now
 from dalp_dr_airflow.errors import NotReadyError
 from dalp_dr_airflow.operators.abort import close
-from dalp_dr_airflow.operators.lease import release_lease
 from dalp_dr_airflow.operators.seal import home, newest_bundle, publish, state_after_seal, write_summary
 from dalp_dr_airflow.web.links import DrillReportLink, RunbookLink
 
@@ -49,7 +48,7 @@ class DecideOperator(BaseOperator):
         dossier = sealed.dossier()
         proposal = decide.propose(dossier, sealed.aborted, bundle.missing_captures(dossier, sealed.files))
         self.refuse_outdated(drill, sealed, proposal)
-        final = self.state(drill, sealed, proposal, audit.changed_by(drill, context))
+        final = self.state(drill, sealed, proposal, audit.changed_by(drill))
         summary = decide.summary(dossier, proposal, final.decision, sealed.manifest_sha256, final.sign_off_problem)
         self.finish(drill, summary, proposal)
         self.found_runbook = next((r["runbook"] for r in summary["reasons"]), None)
@@ -79,6 +78,7 @@ class DecideOperator(BaseOperator):
         if younger:
             why = f"{len(younger)} records are younger than the seal: {', '.join(younger[:5])}; clear seal.evidence"
             write_summary(drill, decide.summary(sealed.dossier(), proposal, decide.Decision.FIX, sealed.manifest_sha256, why))
+            fence.release(drill)
             raise NotReadyError(f"FIX: {why}")
 
     def finish(self, drill: Drill, summary: dict[str, Any], proposal: decide.Proposal) -> None:
@@ -90,7 +90,7 @@ class DecideOperator(BaseOperator):
         log.info("Ledger head %s: keep it where the drill's operators cannot change it.", head)
         write_summary(drill, summary)
         publish(drill, folder / "bundle")
-        release_lease(drill)
+        fence.release(drill)
 
     def refused_in_plan(self, drill: Drill, context: Context, why: str) -> None:
         """No plan, so no bundle: the run says FIX with the reason the plan task gave, and keeps nothing else."""
@@ -125,6 +125,7 @@ class DecideOperator(BaseOperator):
         }
         write_summary(drill, summary)  # also when the evidence store does not take the closing entry
         close(drill, decide.OutcomeKind.ABORTED, None, reason)
+        fence.release(drill)
         summary["ledger_head"] = ledger.head(drill.evidence)
         write_summary(drill, summary)
         raise NotReadyError(f"FIX: {reason}")

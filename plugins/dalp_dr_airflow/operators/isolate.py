@@ -30,6 +30,7 @@ class SandboxOperator(DrillOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         drill = Drill.open(context)
+        drill.must_go_on()
         connections = drill.environment.connections
         for manifest in sandbox.manifests(drill.plan, endpoint(connections.rpc_primary)):
             self.make(drill, manifest)
@@ -48,7 +49,8 @@ class SandboxOperator(DrillOperator):
                 if manifest["kind"] == "RoleBinding":
                     wait_for_rights(drill, manifest["metadata"]["namespace"])
                 return  # otherwise somebody was quicker: whose is it?
-        if (found["metadata"].get("labels") or {}).get(naming.LABEL_DRILL) != drill.drill_id:
+        wanted, labels = manifest["metadata"]["labels"], found["metadata"].get("labels") or {}
+        if any(labels.get(name) != wanted.get(name) for name in (naming.LABEL_DRILL, naming.LABEL_TOKEN)):
             raise RefusedError(
                 f"{manifest['kind']} {manifest['metadata']['name']} exists and is not this drill's.",
                 "Find out who made it; the drill changes nothing that is not its own.",

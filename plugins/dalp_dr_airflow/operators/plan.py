@@ -13,13 +13,12 @@ from dalp_dr.errors import InputError, RefusedError
 from dalp_dr.evidence import canonical, keys, ledger, records
 from dalp_dr.model.environment import Route
 from dalp_dr.model.plan import DatabasePoint, DrillPlan
-from dalp_dr_airflow import provenance
+from dalp_dr_airflow import fence, provenance
 from dalp_dr_airflow.drill import Drill, Gathered, environment_of, masked
 from dalp_dr_airflow.hooks.connections import endpoint, signing_key, trusted_keys
 from dalp_dr_airflow.operators.archive import read_archive
 from dalp_dr_airflow.operators.base import DrillOperator
 from dalp_dr_airflow.operators.dry_run import describe
-from dalp_dr_airflow.operators.lease import take_lease
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -42,7 +41,7 @@ class PlanOperator(DrillOperator):
             self.only_describe(drill, context, asked)
         key = signing_key(drill.environment.connections.evidence_signing)
         keys.refuse_stranger(drill.evidence, key, trusted_keys(drill.environment.connections.evidence_signing))
-        take_lease(drill, asked)
+        fence.hold_lease(drill)
         if drill.is_planned():
             plan = drill.plan
             if plan.asked_at != asked.asked:

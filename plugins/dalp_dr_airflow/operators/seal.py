@@ -14,7 +14,7 @@ from dalp_dr.errors import RefusedError
 from dalp_dr.evidence import bundle, canonical, ledger, seal
 from dalp_dr.evidence.store import FolderStore
 from dalp_dr.model.record import encode
-from dalp_dr_airflow import audit
+from dalp_dr_airflow import audit, fence
 from dalp_dr_airflow.drill import Drill, now
 from dalp_dr_airflow.hooks.connections import signing_key
 from dalp_dr_airflow.operators.base import attempt, show, skip_dry_run
@@ -95,11 +95,9 @@ class SealEvidenceOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         skip_dry_run(context)
         drill = Drill.open(context)
-        record_audit(drill, context)
         sealed = self.seal(drill)
         folder = keep(drill, sealed)
-        proposal = decide.propose(sealed.dossier(), missing_captures=bundle.missing_captures(sealed.dossier(), sealed.files))
-        self.enter(drill, sealed, proposal)
+        proposal = enter(drill, sealed)
         publish(drill, folder)
         self.log.info("Bundle %s: %s, proposed %s", sealed.manifest_sha256, proposal.verdict.value, proposal.decision.value)
         return {
@@ -113,35 +111,47 @@ class SealEvidenceOperator(BaseOperator):
 
     @staticmethod
     def seal(drill: Drill) -> bundle.Bundle:
-        """Everything recorded so far; a later attempt names the bundle before it."""
-        numbers = bundles(drill)
-        previous = newest_bundle(drill).manifest_sha256 if numbers else None
-        attempt = (numbers[-1] if numbers else 0) + 1
-        made = bundle.build(drill.plan, drill.records(), captures(drill), encode(drill.facts("provenance")), previous, attempt)
-        return seal.seal(made, signing_key(drill.environment.connections.evidence_signing), now())
-
-    @staticmethod
-    def enter(drill: Drill, sealed: bundle.Bundle, proposal: decide.Proposal) -> None:
-        """The seal's entry in the ledger, and the ledger's local copy."""
-        listing, key = sealed.read_manifest(), signing_key(drill.environment.connections.evidence_signing)
-        payload = {
-            "bundle_sha256": sealed.manifest_sha256,
-            "attempt": listing.attempt,
-            "previous": listing.previous,
-            "verdict": proposal.verdict.value,
-            "decision": proposal.decision.value,
-        }
-        ledger.append(drill.evidence, "seal", drill.drill_id, payload, key, at=now())
-        ledger.copy(drill.evidence, FolderStore(home()))
+        """Everything recorded so far. A drill that was stopped stays what its stop made it."""
+        said = fence.stopped(drill)
+        if said and bundles(drill) and (newest := newest_bundle(drill)).aborted is not None:
+            return newest
+        record_audit(drill)
+        return seal_records(drill, fence.in_words(said) if said else None)
 
 
-def record_audit(drill: Drill, context: Context) -> None:
+def seal_records(drill: Drill, aborted: str | None) -> bundle.Bundle:
+    """A signed bundle of every record so far; a later attempt names the bundle before it. `aborted`: why the run was given up."""
+    numbers = bundles(drill)
+    previous = newest_bundle(drill).manifest_sha256 if numbers else None
+    number = (numbers[-1] if numbers else 0) + 1
+    made = bundle.build(drill.plan, drill.records(), captures(drill), encode(drill.facts("provenance")), previous, number, aborted)
+    return seal.seal(made, signing_key(drill.environment.connections.evidence_signing), now())
+
+
+def enter(drill: Drill, sealed: bundle.Bundle) -> decide.Proposal:
+    """The seal's entry in the ledger with what the bundle proposes, and the ledger's local copy."""
+    dossier, listing = sealed.dossier(), sealed.read_manifest()
+    proposal = decide.propose(dossier, sealed.aborted, bundle.missing_captures(dossier, sealed.files))
+    key = signing_key(drill.environment.connections.evidence_signing)
+    payload = {
+        "bundle_sha256": sealed.manifest_sha256,
+        "attempt": listing.attempt,
+        "previous": listing.previous,
+        "verdict": proposal.verdict.value,
+        "decision": proposal.decision.value,
+    }
+    ledger.append(drill.evidence, "seal", drill.drill_id, payload, key, at=now())
+    ledger.copy(drill.evidence, FolderStore(home()))
+    return proposal
+
+
+def record_audit(drill: Drill) -> None:
     """Records what people did to the run up to the seal; each seal looks again."""
     if not drill.is_planned():
         return  # nothing is sealed either
     number = 1 + sum(r.kind == "run_audit" for r in drill.records())
     own = Drill(drill.drill_id, drill.environment, drill.task_id, number)
-    for judged in own.conclude([attempt("run_audit", lambda: audit.look(drill, context))]):
+    for judged in own.conclude([attempt("run_audit", lambda: audit.look(drill))]):
         show(judged)
 
 

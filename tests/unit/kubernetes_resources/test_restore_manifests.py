@@ -44,7 +44,7 @@ def test_what_exists_is_never_changed_and_volumes_are_restored() -> None:
 
 def test_all_three_are_ours_and_the_restore_names_the_other_two() -> None:
     for item in (POLICY, MODIFIERS, RESTORE):
-        assert item["metadata"]["labels"] == naming.labels(PLAN.drill_id, "lab")
+        assert item["metadata"]["labels"] == PLAN.labels
         assert item["metadata"]["namespace"] == "velero"
     assert RESTORE["spec"]["resourcePolicy"] == {"kind": "ConfigMap", "name": POLICY["metadata"]["name"]}
     assert RESTORE["spec"]["resourceModifier"] == {"kind": "ConfigMap", "name": MODIFIERS["metadata"]["name"]}
