@@ -6,3 +6,4 @@ from airflow.sdk import Asset
 
 EVIDENCE = Asset("recovery_drill_evidence", "dalp-dr://evidence")  # a bundle was sealed, or a drill was decided
 CLAIMS = Asset("recovery_claims", "dalp-dr://claims")
+POSTURE = Asset("backup_posture", "dalp-dr://posture")

@@ -11,6 +11,7 @@ import pytest
 
 from dalp_dr import catalogue
 from dalp_dr.model.environment import Environment
+from dalp_dr.posture import checks as posture
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -78,7 +79,7 @@ def test_check_names_in_the_documents_exist() -> None:
     """A name in the column of checks of the map is a check."""
     named = set(re.findall(r"check `([a-z_]+)`", MAP))
     assert named
-    assert sorted(named - {c.id for c in catalogue.CHECKS}) == []
+    assert sorted(named - {c.id for c in (*catalogue.CHECKS, *posture.CHECKS)}) == []
 
 
 def test_every_field_of_an_environment_is_explained() -> None:
@@ -92,8 +93,8 @@ def test_every_field_of_an_environment_is_explained() -> None:
         for name, field in model.model_fields.items():  # type: ignore[attr-defined]
             if f"`{name}`" not in page:
                 missing.append(f"{model.__name__}.{name}")
-            for part in re.findall(r"model\.environment\.(\w+)", str(field.annotation)):
-                look(getattr(__import__("dalp_dr.model.environment", fromlist=[part]), part), seen)
+            for module, part in re.findall(r"(dalp_dr\.model\.\w+)\.([A-Z]\w+)", str(field.annotation)):
+                look(getattr(__import__(module, fromlist=[part]), part), seen)
 
     look(Environment, set())
     assert missing == []

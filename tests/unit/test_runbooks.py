@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dalp_dr import catalogue
+from dalp_dr.posture import checks as posture
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "include" / "runbooks"
@@ -31,7 +32,7 @@ def exists(pointer: str) -> bool:
     return (RUNBOOKS / page).is_file() and section in sections(RUNBOOKS / page)
 
 
-@pytest.mark.parametrize("check", catalogue.CHECKS, ids=lambda c: c.id)
+@pytest.mark.parametrize("check", dict.fromkeys((*catalogue.CHECKS, *posture.CHECKS)), ids=lambda c: c.id)
 def test_a_check_points_at_a_section(check: catalogue.Check) -> None:
     assert exists(check.runbook), f"{check.runbook} does not exist"
 

@@ -83,7 +83,7 @@ def _cluster_of_source() -> Grant:
         READER_ACCOUNT,
         "source",
         None,
-        "Tell the source cluster from any other.",
+        "Tell the source cluster from any other, and how its volumes can be backed up.",
         (
             Rule(
                 "",
@@ -92,6 +92,7 @@ def _cluster_of_source() -> Grant:
                 "The uid of kube-system is the cluster's identity for the guard.",
                 ("kube-system",),
             ),
+            Rule("storage.k8s.io", ("storageclasses", "csidrivers"), ("list",), "Whether a volume could be backed up by snapshot.", since=2),
         ),
     )
 

@@ -10,16 +10,13 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from dalp_dr.model.document import Document
+from dalp_dr.model.watch import Calendar, Posture
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$")]
 Hex32 = Annotated[str, Field(pattern=r"^0x[0-9a-f]{64}$")]
-
-
-class Document(BaseModel):
-    """Frozen; unknown fields are refused, so that a typing mistake is found."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
 class SourceNamespace(Document):
@@ -270,6 +267,8 @@ class Environment(Document):
     health_polls: Annotated[int, Field(ge=2)] = 5  # consecutive healthy answers before a service counts as healthy
     deadline_minutes: Annotated[int, Field(gt=0)] = 240
     restore_stall_seconds: Annotated[int, Field(ge=30)] = 1800  # a Velero restore in which nothing moves for so long has failed
+    calendar: Calendar = Calendar()
+    posture: Posture = Posture()
 
     @model_validator(mode="after")
     def consistent(self) -> Environment:

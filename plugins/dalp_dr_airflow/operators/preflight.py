@@ -122,14 +122,14 @@ class BackupCheckOperator(DrillOperator):
             location_mode=location["spec"].get("accessMode") or "ReadWrite",
             schedule_phase=None if schedule is None else (schedule.get("status") or {}).get("phase", ""),
             schedule_paused=bool((schedule or {}).get("spec", {}).get("paused")),
-            volumes=backups.volumes(_needing_data(drill, source.name, claims), info, source.name),
+            volumes=backups.volumes(needing_data(drill, source.name, claims), info, source.name),
             server_version=drill.velero.server_version(),
         )
         asked = f"kubernetes: backups.velero.io {drill.environment.source.velero_namespace}/{point.backup if point else source.schedule}"
         return Gathered("backup", facts, role, captures={"backup": (asked, {"status": status, "volumes": info})})
 
 
-def _needing_data(drill: Drill, namespace: str, listed: tuple[str, ...]) -> tuple[str, ...]:
+def needing_data(drill: Drill, namespace: str, listed: tuple[str, ...]) -> tuple[str, ...]:
     """Claims that must have data: those the backup lists, less those of the database, which has its own recovery."""
     cluster = drill.plan.environment.database.cluster
     own = namespace == drill.plan.environment.database.namespace
