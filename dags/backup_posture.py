@@ -11,21 +11,19 @@ only a drill does that. The answer is on the page *Recovery drills*, in `posture
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from airflow.sdk import DAG, CronTriggerTimetable
 
-from dalp_dr_airflow.task_groups import posture, settings
+from dalp_dr_airflow.task_groups import posture
 
 with DAG(
     "backup_posture",
     description="Would the backups still allow a recovery?",
     schedule=CronTriggerTimetable("17 * * * *", timezone="UTC"),  # no start_date: nothing fires on unpausing
     max_active_runs=1,
-    dagrun_timeout=timedelta(minutes=45),
+    dagrun_timeout=posture.LASTS_AT_MOST,
     doc_md=__doc__,
     tags=["dalp", "recovery-drill", "posture"],
-    default_args={**settings.DEFAULTS, "retries": 1, "execution_timeout": timedelta(minutes=10)},
+    default_args=posture.DEFAULTS,
 ):
     for name in posture.watched():
         posture.watch(name)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 from airflow.sdk import TaskGroup, TriggerRule
 
 from dalp_dr_airflow.assets import POSTURE
@@ -14,12 +17,15 @@ from dalp_dr_airflow.operators.posture import (
     ResourcePostureOperator,
 )
 from dalp_dr_airflow.operators.posture_report import PostureReportOperator
-from dalp_dr_airflow.task_groups.settings import environments
+from dalp_dr_airflow.task_groups import settings
+
+LASTS_AT_MOST = timedelta(minutes=45)  # the next look follows after an hour
+DEFAULTS: dict[str, Any] = {**settings.DEFAULTS, "retries": 1, "execution_timeout": timedelta(minutes=10)}
 
 
 def watched() -> list[str]:
     """The environments that are watched."""
-    return [name for name in environments() if environment_of(name).posture.watched]
+    return [name for name in settings.environments() if environment_of(name).posture.watched]
 
 
 def watch(name: str) -> None:
