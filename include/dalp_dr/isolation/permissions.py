@@ -92,7 +92,9 @@ def _cluster_of_source() -> Grant:
                 "The uid of kube-system is the cluster's identity for the guard.",
                 ("kube-system",),
             ),
-            Rule("storage.k8s.io", ("storageclasses", "csidrivers"), ("list",), "Whether a volume could be backed up by snapshot.", since=2),
+            Rule(
+                "storage.k8s.io", ("storageclasses", "csidrivers"), ("list",), "Whether a volume could be backed up by snapshot.", since=2
+            ),
         ),
     )
 
