@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from cryptography.x509 import Certificate
+
 from dalp_dr.errors import EvidenceError
-from dalp_dr.evidence import dsse
+from dalp_dr.evidence import dsse, timestamp
 
 
 def state() -> Path:
@@ -26,4 +28,15 @@ def public_keys(given: list[Path] | None) -> tuple[dsse.PublicKey, ...]:
                 f"{file}: the public key cannot be read ({error.strerror}).",
                 "Give the environment's public key with --key FILE.",
             ) from error
+    return tuple(found)
+
+
+def authorities(given: list[Path] | None) -> tuple[Certificate, ...]:
+    """The root certificates in the given files. Raises EvidenceError when one cannot be read."""
+    found: list[Certificate] = []
+    for file in given or []:
+        try:
+            found += timestamp.certificates(file.read_bytes())
+        except OSError as error:
+            raise EvidenceError(f"{file}: the certificate cannot be read ({error.strerror}).", "Give a PEM file.") from error
     return tuple(found)

@@ -31,11 +31,15 @@ def add_to(commands: Any) -> None:
     command.add_argument("--ledger", type=Path, metavar="DIR", help="folder of the ledger")
     command.add_argument("--head", metavar="SHA256", help="digest of the newest ledger entry, as a second custodian kept it")
     command.add_argument("--drill-id", metavar="ID", help="the drill this must be the evidence of")
+    command.add_argument(
+        "--timestamp-root", type=Path, action="append", metavar="FILE", help="root certificate (PEM) of a time-stamping authority you trust"
+    )
     command.set_defaults(run=run)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    result = check(chosen.bundle, places.public_keys(chosen.key), chosen.ledger, chosen.head, chosen.drill_id)
+    keys, roots = places.public_keys(chosen.key), places.authorities(chosen.timestamp_root)
+    result = check(chosen.bundle, keys, chosen.ledger, chosen.head, chosen.drill_id, authorities=roots)
     print(json.dumps(result.to_dict(), indent=2, sort_keys=True) if chosen.json else text(result))
     return result.exit_code
 

@@ -9,7 +9,7 @@ from typing import Any
 from dalp_dr import decide
 from dalp_dr.decide import Decision, SignOff
 from dalp_dr.errors import EvidenceError
-from dalp_dr.evidence import canonical, dsse, statement
+from dalp_dr.evidence import canonical, dsse, statement, timestamp
 from dalp_dr.evidence.bundle import AFTER, Bundle
 from dalp_dr.evidence.problem import Problem
 from dalp_dr.model.plan import DrillPlan, utc
@@ -39,7 +39,7 @@ def check(bundle: Bundle, plan: DrillPlan, proposal: decide.Proposal, keys: Iter
         result.problems.append(Problem("plan.json", f"the public key of an owner is wrong: {error}"))
         owners = {}
     for path in sorted(p for p in bundle.files if p.startswith(AFTER)):
-        if path not in {name for kind in KINDS for name, _ in bundle.after(kind)}:
+        if path not in {name for kind in (*KINDS, timestamp.KIND) for name, _ in bundle.after(kind)}:
             result.problems.append(Problem(path, "no file of this name belongs into a bundle"))
     said: dict[str, dict[str, Any]] = {}
     for kind, predicate_type in KINDS.items():

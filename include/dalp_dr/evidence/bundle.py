@@ -20,7 +20,7 @@ from typing import Any
 from dalp_dr import decide
 from dalp_dr.dossier import Dossier
 from dalp_dr.errors import EvidenceError
-from dalp_dr.evidence import canonical, manifest, records
+from dalp_dr.evidence import canonical, manifest, records, timestamp
 from dalp_dr.evidence.store import EvidenceStore, FolderStore, is_safe_key
 from dalp_dr.model.plan import DrillPlan
 from dalp_dr.model.record import Record
@@ -58,6 +58,10 @@ class Bundle:
         if any(data == envelope for _, data in present):
             return self
         return replace(self, files={**self.files, f"{AFTER}{kind}-{len(present) + 1:02d}.dsse.json": envelope})
+
+    def with_timestamp(self, token: bytes) -> Bundle:
+        """The bundle with an authority's time stamp of its signed statement."""
+        return replace(self, files={**self.files, f"{AFTER}{timestamp.KIND}-{len(self.after(timestamp.KIND)) + 1:02d}.tsr": token})
 
     def read_manifest(self) -> manifest.Manifest:
         return manifest.decode(self.files[manifest.NAME])

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from cryptography.x509 import Certificate
+
 from dalp_dr import decide, naming
 from dalp_dr.catalogue import younger
 from dalp_dr.decide import Decision
 from dalp_dr.dossier import Dossier
 from dalp_dr.errors import EvidenceError
-from dalp_dr.evidence import after, canonical, dsse, manifest, records, seal, statement
+from dalp_dr.evidence import after, canonical, dsse, manifest, records, seal, statement, timestamp
 from dalp_dr.evidence.bundle import AFTER, PLAN, PROVENANCE, STATEMENT, VERDICT, Bundle, cited, missing_captures
 from dalp_dr.evidence.bundle import verdict as verdict_document
 from dalp_dr.evidence.problem import Problem
@@ -94,8 +96,17 @@ class _Findings:
         self.add(where, text.removeprefix(f"{where}: "))
 
 
-def verify(bundle: Bundle, keys: Iterable[dsse.PublicKey], expected_drill_id: str | None = None, **catalogue: Any) -> Verification:
-    """Everything that can be checked on the bundle alone; `ledger_verification` checks its place in the ledger."""
+def verify(
+    bundle: Bundle,
+    keys: Iterable[dsse.PublicKey],
+    expected_drill_id: str | None = None,
+    authorities: Iterable[Certificate] = (),
+    **catalogue: Any,
+) -> Verification:
+    """Everything that can be checked on the bundle alone; `ledger_verification` checks its place in the ledger.
+
+    `authorities`: root certificates of time-stamping authorities; without them the clock of the seal stays unattested.
+    """
     known = tuple(keys)
     found = _Findings()
     result = Verification(canonical.sha256(bundle.files[manifest.NAME]))
@@ -115,7 +126,7 @@ def verify(bundle: Bundle, keys: Iterable[dsse.PublicKey], expected_drill_id: st
         return result.with_more(found.problems, found.notes)
     proposal = _judged_anew(bundle, dossier, stated, found)
     checked = after.check(bundle, dossier.plan, proposal, known, str(stated.get("sealed_at") or dossier.plan.asked_at))
-    found.notes.append("clock not attested: times are those of the drill's own machines")
+    _clock(bundle, result.sealed_at, tuple(authorities), found)
     result = replace(
         result,
         dossier=dossier,
@@ -177,6 +188,26 @@ def _signature(bundle: Bundle, listing: manifest.Manifest, keys: tuple[dsse.Publ
         if said.get(name) != value:
             found.add(STATEMENT, f"{name} is {said.get(name)!r}, the bundle has {value!r}")
     return {**said, "key_id": opened.key_id}
+
+
+def _clock(bundle: Bundle, sealed_at: str | None, authorities: tuple[Certificate, ...], found: _Findings) -> None:
+    """Whether a time-stamping authority that the reader trusts saw the seal when the worker says it sealed."""
+    said, attested = bundle.files.get(STATEMENT, b""), None
+    for path, token in bundle.after(timestamp.KIND):
+        try:
+            seen = timestamp.check(token, said, authorities, path) if authorities else timestamp.moment(token, said, path)
+        except EvidenceError as error:
+            found.error(error, path)
+            continue
+        if sealed_at and (wrong := timestamp.implausible(seen, utc(sealed_at))):
+            found.add(path, wrong)
+        attested = seen if authorities else None
+        if not authorities:
+            found.notes.append(f"{path} says {seen.isoformat()}; give the authority's root certificate with --timestamp-root to check it")
+    if attested:
+        found.notes.append(f"clock attested: a time-stamping authority saw the seal at {attested.isoformat()}")
+    else:
+        found.notes.append("clock not attested: times are those of the drill's own machines")
 
 
 def _dossier(bundle: Bundle, listing: manifest.Manifest, found: _Findings, catalogue: Mapping[str, Any]) -> Dossier | None:

@@ -45,3 +45,9 @@ def trusted_keys(conn_id: str) -> tuple[PublicKey, ...]:
     pem = str(BaseHook.get_connection(conn_id).extra_dejson.get("trusted_keys") or "")
     parts = [part for part in pem.split(END) if part.strip()]
     return tuple(PublicKey.from_pem(part.strip() + END + "\n") for part in parts)
+
+
+def timestamp_url(conn_id: str) -> str | None:
+    """Where the time-stamping authority answers: `timestamp_url` in the evidence-signing connection's extra; None without one."""
+    url = BaseHook.get_connection(conn_id).extra_dejson.get("timestamp_url")
+    return str(url) if url else None

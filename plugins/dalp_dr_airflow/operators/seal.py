@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,19 +11,21 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from dalp_dr import decide
-from dalp_dr.errors import RefusedError
+from dalp_dr.errors import DrillError, RefusedError
 from dalp_dr.evidence import bundle, canonical, ledger, seal
 from dalp_dr.evidence.store import FolderStore
 from dalp_dr.model.record import encode
 from dalp_dr_airflow import audit, fence
 from dalp_dr_airflow.drill import Drill, now
-from dalp_dr_airflow.hooks.connections import signing_key
+from dalp_dr_airflow.hooks.connections import signing_key, timestamp_url
+from dalp_dr_airflow.hooks.timestamp import stamp
 from dalp_dr_airflow.operators.base import attempt, show, skip_dry_run
 from dalp_dr_airflow.web.links import DrillReportLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+log = logging.getLogger(__name__)
 PROJECT = Path(__file__).resolve().parents[3]
 
 
@@ -125,7 +128,22 @@ def seal_records(drill: Drill, aborted: str | None) -> bundle.Bundle:
     previous = newest_bundle(drill).manifest_sha256 if numbers else None
     number = (numbers[-1] if numbers else 0) + 1
     made = bundle.build(drill.plan, drill.records(), captures(drill), encode(drill.facts("provenance")), previous, number, aborted)
-    return seal.seal(made, signing_key(drill.environment.connections.evidence_signing), now())
+    return stamped(drill, seal.seal(made, signing_key(drill.environment.connections.evidence_signing), now()))
+
+
+def stamped(drill: Drill, sealed: bundle.Bundle) -> bundle.Bundle:
+    """With the time stamp of the authority in the connection's extra (`timestamp_url`), when it answers.
+
+    An authority that is down never keeps a drill from being sealed: the clock is then not attested, and `verify` says so.
+    """
+    url = timestamp_url(drill.environment.connections.evidence_signing)
+    if url is None:
+        return sealed
+    try:
+        return sealed.with_timestamp(stamp(url, sealed.files[bundle.STATEMENT]))
+    except DrillError as error:
+        log.error("The clock of this seal is not attested: %s", error.diagnostics())
+        return sealed
 
 
 def enter(drill: Drill, sealed: bundle.Bundle) -> decide.Proposal:
