@@ -5,8 +5,10 @@ from __future__ import annotations
 from dalp_dr.chain import checks as chain
 from dalp_dr.configuration import checks as configuration
 from dalp_dr.database import checks as database
+from dalp_dr.database import safety as archive
 from dalp_dr.isolation import checks as isolation
 from dalp_dr.kubernetes_resources import checks as kubernetes_resources
+from dalp_dr.kubernetes_resources import safety
 from dalp_dr.model.check import Check, Stage
 from dalp_dr.model.plan import DrillPlan
 from dalp_dr.model.record import RecordKind
@@ -15,7 +17,7 @@ from dalp_dr.observability import checks as observability
 from dalp_dr.services import checks as services
 from dalp_dr.timing import checks as timing
 
-_PARTS = (isolation, database, kubernetes_resources, object_storage, observability, configuration, services, chain, timing)
+_PARTS = (isolation, database, archive, kubernetes_resources, safety, object_storage, observability, configuration, services, chain, timing)
 KINDS: dict[str, RecordKind] = {kind.name: kind for part in _PARTS for kind in part.KINDS}
 CHECKS: tuple[Check, ...] = tuple(sorted((c for part in _PARTS for c in part.CHECKS), key=lambda c: list(Stage).index(c.stage)))
 

@@ -133,7 +133,8 @@ class Outside:
 def an_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outside:
     """A drill with the whole catalogue, evidence in a folder, and fakes of everything else."""
     store = FolderStore(tmp_path / "evidence")
-    run = FakeRun(a_plan(environment=an_environment(), checklist=CHECKLIST), store, tmp_path / "home")
+    impatient = an_environment().source.model_copy(update={"velero_wait_minutes": 0})
+    run = FakeRun(a_plan(environment=an_environment(source=impatient), checklist=CHECKLIST), store, tmp_path / "home")
     run.freeze()
     files = SimpleNamespace(
         backup_contents=lambda name: contents(),

@@ -75,7 +75,7 @@ def test_somebody_elses_restore_goes_first(outside: Outside, phase: str | None) 
         "spec": {},
         "status": {"phase": phase} if phase else {},
     }
-    with pytest.raises(FactError, match="Velero is restoring production, which is not a drill's"):
+    with pytest.raises(RefusedError, match="Velero is restoring production, which is not this drill's"):
         VeleroRestoreOperator(task_id="velero", role="app").execute(outside.run.context())
     assert outside.velero.made == []
 
@@ -98,9 +98,10 @@ def test_a_finished_restore_is_recorded_and_what_it_made_is_held(outside: Outsid
     workload["metadata"]["namespace"] = outside.run.plan.namespace("app")
     pod = a_held_pod(outside)
     outside.sandbox.put(workload, pod)
-    [small] = finish(outside)
-    assert set(small) == {"uri", "sha256", "size", "verdict"} and small["verdict"] == "pass"
-    [record] = outside.records()
+    made = finish(outside)
+    assert [(set(small), small["verdict"]) for small in made] == [({"uri", "sha256", "size", "verdict"}, "pass")] * 2
+    held, record = sorted(outside.records(), key=lambda r: r.kind)
+    assert held.facts and held.facts["pods"][0]["name"] == "dalp-worker-0", "seen before it is removed"
     assert (record.kind, record.subject, record.began_at) == ("restore_run", "app", "2026-10-06T06:01:00Z")
     assert outside.sandbox.done[:2] == [("patch", path_of(workload)), ("delete", path_of(pod))]
     assert outside.velero.cancelled == []
@@ -110,7 +111,7 @@ def test_a_bad_restore_is_recorded_fails_and_is_not_asked_again(outside: Outside
     outside.add_restore(1, "PartiallyFailed")
     with pytest.raises(CheckFailedError, match="restore_completed"):
         finish(outside)
-    assert [r.kind for r in outside.records()] == ["restore_run"]
+    assert {r.kind for r in outside.records()} == {"restore_run", "held_pods"}
 
 
 def test_a_restore_that_takes_too_long_is_cancelled_or_the_next_one_waits_behind_it(outside: Outside) -> None:
@@ -130,7 +131,7 @@ def test_what_a_restore_left_is_recorded_before_anything_is_touched(outside: Out
     monkeypatch.setattr(outside.velero, "end", unreachable)
     with pytest.raises(FactError, match="nobody answers"):
         finish(outside, "timeout")
-    assert [(r.kind, r.facts is not None) for r in outside.records()] == [("restore_run", True)]
+    assert {(r.kind, r.facts is not None) for r in outside.records()} == {("restore_run", True), ("held_pods", True)}
 
 
 def test_a_restore_that_a_restart_of_velero_ended_is_tried_once_more_and_both_are_kept(outside: Outside) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dalp_dr.isolation import capacity, guard, manual, privileges, quarantine
+from dalp_dr.isolation import capacity, guard, load, manual, privileges, quarantine
 from dalp_dr.model.check import Check, Stage
 from dalp_dr.model.record import RecordKind
 
@@ -10,6 +10,7 @@ KINDS: tuple[RecordKind, ...] = (
     RecordKind("guard", guard.Guard, Stage.PREFLIGHT),
     RecordKind("privileges", privileges.Privileges, Stage.PREFLIGHT),
     RecordKind("capacity", capacity.Capacity, Stage.PREFLIGHT),
+    RecordKind("velero_load", load.VeleroLoad, Stage.PREFLIGHT),
     RecordKind("isolation", quarantine.Quarantine, Stage.ISOLATE, lambda plan: ("before", "after")),
     RecordKind("manual_changes", manual.ManualChanges, Stage.MEASURE),
 )
@@ -36,6 +37,30 @@ CHECKS: tuple[Check, ...] = (
         "Find out whose namespace it is; remove it only when it is a drill's.",
         "isolation.md#guard",
         refuses=True,
+    ),
+    Check(
+        "evidence_apart",
+        "guard",
+        None,
+        Stage.PREFLIGHT,
+        "Is evidence kept apart from what it speaks of?",
+        guard.evidence_apart,
+        "Give the evidence store's connection and evidence_bucket a place of their own.",
+        "isolation.md#evidence-store",
+        refuses=True,
+        since=2,
+    ),
+    Check(
+        "velero_idle",
+        "velero_load",
+        None,
+        Stage.PREFLIGHT,
+        "Is Velero free of others' restores and backups?",
+        load.velero_idle,
+        "Let them end; a real recovery goes first. Then start a new drill.",
+        "isolation.md#busy-velero",
+        refuses=True,
+        since=2,
     ),
     Check(
         "needed_verbs_allowed",
@@ -100,6 +125,17 @@ CHECKS: tuple[Check, ...] = (
         quarantine.canaries_refused,
         "Stop; find the open route before any restored workload starts.",
         "isolation.md#canaries",
+    ),
+    Check(
+        "canaries_complete",
+        "isolation",
+        None,
+        Stage.ISOLATE,
+        "Was every way out tried that a second DALP would take?",
+        quarantine.canaries_complete,
+        "Name a canary with `covers` for each of them in the environment file.",
+        "isolation.md#canaries",
+        since=2,
     ),
     Check(
         "sandbox_owned",

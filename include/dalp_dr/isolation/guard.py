@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from dalp_dr import naming
 from dalp_dr.model.check import CheckResult, expect, inconclusive
+from dalp_dr.model.environment import Environment
 from dalp_dr.model.plan import DrillPlan
 
 PRODUCTION_MARKS = ("dalp-dr/production", "kots.io/app-slug", "meta.helm.sh/release-name", "app.kubernetes.io/part-of")
@@ -25,6 +27,16 @@ class FoundNamespace:
 
 
 @dataclass(frozen=True)
+class StorePlace:
+    """Where a store keeps its things; `what`: evidence, backups, archive or documents."""
+
+    what: str
+    endpoint: str
+    bucket: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
 class Guard:
     """Both clusters by the uid of their namespace kube-system, whatever the addresses say; and what exists already."""
 
@@ -33,6 +45,7 @@ class Guard:
     source_namespaces: tuple[str, ...]
     sandbox_namespaces: tuple[str, ...]
     existing: tuple[FoundNamespace, ...]
+    stores: tuple[StorePlace, ...] = ()
 
 
 def facts_from(
@@ -40,15 +53,28 @@ def facts_from(
     source_kube_system: dict[str, Any],
     sandbox_kube_system: dict[str, Any],
     existing: Iterable[dict[str, Any]],
+    stores: Iterable[StorePlace] = (),
 ) -> Guard:
     """From Namespace objects: kube-system of both clusters and those planned namespaces that exist in the sandbox's
-    cluster."""
+    cluster; and where the connections of evidence and of what it speaks of lead."""
     return Guard(
         source_cluster_uid=source_kube_system["metadata"]["uid"],
         sandbox_cluster_uid=sandbox_kube_system["metadata"]["uid"],
         source_namespaces=tuple(n.name for n in plan.environment.source.namespaces),
         sandbox_namespaces=tuple(plan.namespace(role) for role in plan.roles),
         existing=tuple(found(n) for n in existing),
+        stores=tuple(stores),
+    )
+
+
+def places(environment: Environment, endpoints: dict[str, str]) -> tuple[StorePlace, ...]:
+    """Every store of the environment; `endpoints`: URL of each connection."""
+    names, source, database = environment.connections, environment.source, environment.database
+    return (
+        StorePlace("evidence", endpoints[names.evidence_store], environment.evidence_bucket),
+        StorePlace("backups", endpoints[names.backup_store], source.backup_bucket, source.backup_prefix),
+        StorePlace("archive", endpoints[names.backup_store], database.archive_bucket, database.archive_prefix),
+        *(StorePlace("documents", endpoints[names.object_storage], b.name) for b in environment.object_storage),
     )
 
 
@@ -102,3 +128,25 @@ def sandbox_is_ours_or_absent(facts: Guard, plan: DrillPlan) -> CheckResult:
     wrong += [f"namespace {n.name} is being deleted" for n in facts.existing if n.phase == "Terminating"]
     state = ", ".join(n.name for n in facts.existing) or "none exists"
     return expect(not wrong, f"absent, or labelled {plan.drill_id}", state, wrong)
+
+
+def evidence_apart(facts: Guard, plan: DrillPlan) -> CheckResult:
+    """Evidence lies in no bucket that it speaks of: whoever could delete the one could delete the other."""
+    expected = "evidence in a bucket of its own, beside backups, archive and documents"
+    evidence = [s for s in facts.stores if s.what == "evidence"]
+    others = [s for s in facts.stores if s.what != "evidence"]
+    if not evidence or not {s.what for s in others} >= {"backups", "archive", "documents"}:
+        return inconclusive(expected, "not every store's address is known")
+    wrong = [
+        f"evidence is kept in bucket {e.bucket} at {e.endpoint}, where {'the archive is' if o.what == 'archive' else f'the {o.what} are'}"
+        for e in evidence
+        for o in others
+        if (_address(e.endpoint), e.bucket) == (_address(o.endpoint), o.bucket)
+    ]
+    return expect(not wrong, expected, f"{evidence[0].bucket} at {evidence[0].endpoint}", wrong)
+
+
+def _address(endpoint: str) -> str:
+    """Host and port of a URL, so that two spellings of one address are the same."""
+    parts = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}")
+    return f"{(parts.hostname or '').lower()}:{parts.port or (443 if parts.scheme == 'https' else 80)}"

@@ -130,10 +130,7 @@ def canaries_refused(facts: Quarantine, plan: DrillPlan) -> CheckResult:
     known = {(t.address, t.port): t.name for t in probe.targets(plan)}
     tried = {(a.address, a.port): a.name for r in facts.runs for a in r.attempts}
     expected = f"{len(known | tried)} addresses and a chain send refused from {len(plan.roles)} namespaces, control connected"
-    through = [
-        f"{_where(r, plan)}: {a.name} ({a.address}:{a.port}) connected" for r in facts.runs for a in r.attempts if a.outcome == "connected"
-    ]
-    through += [f"{_where(r, plan)}: the gateway passed a send on to the chain" for r in facts.runs if r.chain_send == "passed_on"]
+    through = breaches(facts, plan)
     ran = {r.role for r in facts.runs}
     unknown = [f"{plan.namespace(role)}: no probe ran" for role in plan.roles if role not in ran]
     if plan.environment.cluster == "same" and not tried.keys() - known.keys():
@@ -143,6 +140,35 @@ def canaries_refused(facts: Quarantine, plan: DrillPlan) -> CheckResult:
     if through or not unknown:
         return expect(not through, expected, f"{len(through)} got through", through)
     return inconclusive(expected, f"{len(unknown)} not proven", unknown)
+
+
+def breaches(facts: Quarantine, plan: DrillPlan) -> list[str]:
+    """Every canary that got through; one is enough to end the drill at once."""
+    through = [
+        f"{_where(r, plan)}: {a.name} ({a.address}:{a.port}) connected" for r in facts.runs for a in r.attempts if a.outcome == "connected"
+    ]
+    return through + [f"{_where(r, plan)}: the gateway passed a send on to the chain" for r in facts.runs if r.chain_send == "passed_on"]
+
+
+def canaries_complete(facts: Quarantine, plan: DrillPlan) -> CheckResult:
+    """Each way in which a second DALP acts outside has a canary, and it was tried from every namespace: the chain, custody,
+    webhooks, mail, the buckets, and production itself."""
+    declared = {(c.address, c.port): c.covers for c in plan.environment.sandbox.canaries}
+    route = plan.environment.sandbox.routes
+    stores = {(r.address, r.port): "bucket write" for r in (route.backup_store, route.object_storage) if "/" not in r.address}
+    wanted = ["custody", "webhook", "mail", *([] if len(stores) == len({route.backup_store, route.object_storage}) else ["bucket"])]
+    wanted += ["production"] if plan.environment.cluster == "separate" else []
+    expected = f"chain send, bucket write, production and {', '.join(wanted)} tried from each namespace"
+    missing = [f"no canary of the environment covers {what}" for what in wanted if not any(what in c for c in declared.values())]
+    must = stores | {at: ", ".join(covers) for at, covers in declared.items() if covers}
+    for role in plan.roles:
+        runs = [r for r in facts.runs if r.role == role]
+        tried = {(a.address, a.port) for r in runs for a in r.attempts}
+        missing += [f"{plan.namespace(role)}: {what} ({at[0]}:{at[1]}) was not tried" for at, what in must.items() if at not in tried]
+        missing += [] if any(r.chain_send != "error" for r in runs) else [f"{plan.namespace(role)}: no chain send was tried"]
+    return (
+        inconclusive(expected, f"{len(missing)} not tried", missing) if missing else expect(True, expected, f"{len(must) + 1} ways tried")
+    )
 
 
 def _where(run: ProbeRun, plan: DrillPlan) -> str:

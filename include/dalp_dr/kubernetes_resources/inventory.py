@@ -80,7 +80,7 @@ def facts_from(
     git = {_name(o) for o in rendered if _restorable(o, plan, role)}
     there = {_name(o): o for o in live if o.get("kind") not in DERIVED_KINDS}
     ours = {name for name, item in there.items() if _is_ours(item)}
-    database = {name for name, item in there.items() if _is_database(item, plan, role)}
+    database = {name for name, item in there.items() if is_database(item, plan, role)}
     unexpected = set(there) - set(wanted) - git - ours - database - set(ALWAYS_THERE)
     return InventoryFacts(
         role=role,
@@ -121,7 +121,7 @@ def _is_ours(item: dict[str, Any]) -> bool:
     return (item["metadata"].get("labels") or {}).get(naming.LABEL_OWNED) == naming.OWNER
 
 
-def _is_database(item: dict[str, Any], plan: DrillPlan, role: str) -> bool:
+def is_database(item: dict[str, Any], plan: DrillPlan, role: str) -> bool:
     """Made by the CloudNativePG operator for the recovered cluster."""
     if role != plan.database_role:
         return False

@@ -7,6 +7,7 @@ Nothing of production's code starts: pods are held by an init container after Ve
 from __future__ import annotations
 
 import base64
+import copy
 import json
 from typing import Any
 
@@ -94,6 +95,9 @@ def modifiers(plan: DrillPlan, role: str, contents: Contents) -> dict[str, Any]:
                 {"patchData": json.dumps({"metadata": {"annotations": _cleared(ingress)}, "spec": {"ingressClassName": "dalp-dr-drill"}})}
             ],
         )
+    for key, service in sorted(contents.get("services", {}).items()):
+        if acting := _cleared(service):
+            rule("services", key.split("/", 1)[1], mergePatches=[{"patchData": json.dumps({"metadata": {"annotations": acting}})}])
     rule(
         "services",
         matches=[{"path": "/spec/type", "value": "LoadBalancer"}],
@@ -186,10 +190,32 @@ def _host_patches(ingress: dict[str, Any], plan: DrillPlan) -> list[dict[str, st
     return patches
 
 
-def _cleared(ingress: dict[str, Any]) -> dict[str, None]:
+def acting_annotations(item: dict[str, Any]) -> tuple[str, ...]:
     """Annotations that would act outside: DNS names and certificates."""
-    acting = ("external-dns.", "cert-manager.io", "kubernetes.io/ingress.class", "acme.")
-    return {k: None for k in ingress["metadata"].get("annotations") or {} if any(a in k for a in acting)}
+    acting = ("external-dns.", "cert-manager.io/", "kubernetes.io/ingress.class", "acme.", "kubernetes.io/tls-acme")
+    asked = item.get("metadata", {}).get("annotations") or {}
+    return tuple(k for k in asked if any(a in k for a in acting)) if item.get("kind") in ("Ingress", "Service") else ()
+
+
+def _cleared(item: dict[str, Any]) -> dict[str, None]:
+    return dict.fromkeys(acting_annotations(item))
+
+
+def rewritten(plan: DrillPlan, role: str, item: dict[str, Any]) -> dict[str, Any]:
+    """One object of the backup with the values that the modifiers give it: sealed, configured, with drill hosts."""
+    source, name, made = plan.environment.source.namespace(role), item["metadata"]["name"], copy.deepcopy(item)
+    if item["kind"] == "Secret" and name in (*source.seal_secrets, *source.object_read_secrets):
+        made["data"] = {key: sealed_value(plan, role, name, key) for key in item.get("data") or {}}
+    elif item["kind"] == "ConfigMap":
+        made["data"] = {**(item.get("data") or {}), **source.configuration.get(name, {})}
+    elif item["kind"] == "Ingress":
+        for rule in made["spec"].get("rules") or []:
+            rule |= {"host": drill_host(rule["host"], plan)} if rule.get("host") else {}
+        for tls in made["spec"].get("tls") or []:
+            tls |= {"hosts": [drill_host(host, plan) for host in tls["hosts"]]} if tls.get("hosts") else {}
+    for key in acting_annotations(item):
+        del made["metadata"]["annotations"][key]
+    return made
 
 
 def config_map(plan: DrillPlan, name: str, content: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class SourceNamespace(Document):
     leave_out: tuple[str, ...] = ()  # names that must not be restored (the database's own objects, its write key)
     configuration: dict[str, dict[str, str]] = {}  # ConfigMap name -> keys rewritten for the sandbox
     optional_differences: tuple[str, ...] = ()  # "Kind/name" that may differ from the backup
+    keep_secrets: dict[str, str] = {}  # Secrets (name or pattern) that may come as they are -> why they open nothing
+    keep_references: dict[str, str] = {}  # "Kind/name" (or pattern) that may name production -> why that leads nowhere
 
 
 class Source(Document):
@@ -43,6 +45,8 @@ class Source(Document):
     backup_location: str = "default"
     backup_bucket: str
     backup_prefix: str = ""
+    velero_wait_minutes: Annotated[float, Field(ge=0)] = 10  # others' restores and backups are waited for, then the drill steps back
+    production_hosts: tuple[str, ...] = ()  # further names of production that nothing in the sandbox may hold
 
     def namespace(self, role: str) -> SourceNamespace:
         return next(n for n in self.namespaces if n.role == role)
@@ -81,11 +85,12 @@ class Routes(Document):
 
 
 class Canary(Document):
-    """An address that must be refused from inside the sandbox."""
+    """An address that must be refused from inside the sandbox. `covers`: what production reaches there."""
 
     name: str
     address: str
     port: Annotated[int, Field(gt=0, lt=65536)]
+    covers: tuple[Literal["custody", "webhook", "mail", "bucket", "production"], ...] = ()
 
 
 class Sandbox(Document):

@@ -14,12 +14,14 @@ from dalp_dr_airflow.hooks.connections import access_key, endpoint
 from dalp_dr_airflow.hooks.errors import Missing
 from dalp_dr_airflow.hooks.kubernetes_paths import path_of
 from dalp_dr_airflow.operators.base import DrillOperator, attempt
+from dalp_dr_airflow.operators.breach import end_at_once
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 RIGHTS_SECONDS = 20
 PROBE_SECONDS = 90
+CANARIES = "isolation.md#canaries"
 
 
 class SandboxOperator(DrillOperator):
@@ -97,6 +99,17 @@ class QuarantineProbeOperator(DrillOperator):
         quotas = every("/api/v1/namespaces/{}/resourcequotas")
         namespaces = [drill.sandbox.get(f"/api/v1/namespaces/{n}") for n in names]
         return Gathered("isolation", quarantine.facts_from(plan, namespaces, policies, quotas, runs), self.when)
+
+    def conclude(self, drill: Drill, context: Context, gathered: Iterable[Gathered], began_at: str | None = None) -> list[dict[str, Any]]:
+        """A canary that got through ends the drill at once, after its record is stored."""
+        seen = list(gathered)
+        try:
+            return super().conclude(drill, context, seen, began_at)
+        finally:
+            through = [b for g in seen if g.facts is not None for b in quarantine.breaches(g.facts, drill.plan)]
+            if through:
+                gone = end_at_once(drill, "A canary got out of the sandbox", through, "See that nothing outside was reached.", CANARIES)
+                self.log.error("The sandbox is being deleted: %s", ", ".join(gone))
 
     def start(self, drill: Drill, role: str, targets: Any) -> dict[str, Any]:
         """The probe's positive control must be there first; a probe left by an earlier attempt is not believed."""

@@ -17,10 +17,13 @@ from dalp_dr.model.plan import DrillPlan, utc
 from dalp_dr.object_storage import facts as object_facts
 from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.errors import DrillRefusedError
+from dalp_dr_airflow.hooks.connections import endpoint
 from dalp_dr_airflow.hooks.errors import Missing
 from dalp_dr_airflow.hooks.s3 import write_attempt
 from dalp_dr_airflow.operators.archive import archive_at
+from dalp_dr_airflow.operators.archive_after import listed_before
 from dalp_dr_airflow.operators.base import DrillOperator, attempt, skip_dry_run
+from dalp_dr_airflow.operators.velero import await_idle
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -36,6 +39,7 @@ class SafetyCheckOperator(DrillOperator):
         yield attempt("guard", lambda: self.guard(drill))
         yield attempt("privileges", lambda: self.privileges(drill))
         yield attempt("capacity", lambda: self.capacity(drill))
+        yield attempt("velero_load", lambda: self.velero(drill))
 
     @staticmethod
     def guard(drill: Drill) -> Gathered:
@@ -46,7 +50,14 @@ class SafetyCheckOperator(DrillOperator):
             except Missing:
                 continue
         system = "/api/v1/namespaces/kube-system"
-        return Gathered("guard", guard.facts_from(drill.plan, drill.source.get(system), drill.sandbox.get(system), existing))
+        names = drill.environment.connections
+        stores = guard.places(drill.environment, {c: endpoint(c) for c in (names.evidence_store, names.backup_store, names.object_storage)})
+        return Gathered("guard", guard.facts_from(drill.plan, drill.source.get(system), drill.sandbox.get(system), existing, stores))
+
+    @staticmethod
+    def velero(drill: Drill) -> Gathered:
+        """Waits for others' restores and backups, as long as the environment says; never disturbs them."""
+        return Gathered("velero_load", await_idle(drill, with_backups=True))
 
     @staticmethod
     def privileges(drill: Drill) -> Gathered:
@@ -144,6 +155,7 @@ class ArchiveCheckOperator(DrillOperator):
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         yield attempt("wal_archive", lambda: self.archive(drill))
         yield attempt("restore_target", lambda: self.target(drill))
+        yield attempt("archive_before", lambda: listed_before(drill))
 
     @staticmethod
     def archive(drill: Drill) -> Gathered:

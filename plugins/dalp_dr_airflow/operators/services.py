@@ -45,6 +45,9 @@ MUST_PASS_BEFORE_START = (
     "default_deny_in_force",
     "sandbox_owned",
     "secrets_sealed",
+    "nothing_ran_before_start",
+    "restored_secrets_declared",
+    "restored_references_rewritten",
     "database_objects_left_out",
     "no_archiver_in_sandbox",
 )

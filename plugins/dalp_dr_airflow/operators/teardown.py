@@ -12,6 +12,7 @@ from dalp_dr_airflow import fence
 from dalp_dr_airflow.drill import Drill, now
 from dalp_dr_airflow.errors import SandboxKeptError
 from dalp_dr_airflow.operators.abort import seal_aborted, why_stopped
+from dalp_dr_airflow.operators.breach import breached
 from dalp_dr_airflow.operators.seal import bundles, current_bundle, newest_bundle, state_after_seal
 from dalp_dr_airflow.removal import GONE_SECONDS, Removal
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class SandboxTeardownOperator(BaseOperator):
-    """Removes the sandbox when the drill proposes READY and nobody asked to keep it, and always when it was stopped."""
+    """Removes the sandbox when the drill proposes READY and nobody asked to keep it; always when it was stopped or something got out."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         drill = Drill.open(context)
@@ -49,9 +50,10 @@ class SandboxTeardownOperator(BaseOperator):
 
 def must_go(drill: Drill, sealed: bundle.Bundle, stopped: str | None) -> bool:
     """Whether the sandbox is removed now."""
-    if stopped:
+    dossier = sealed.dossier()
+    if stopped or breached(dossier):
         return True
-    return decide.propose(sealed.dossier(), sealed.aborted).verdict.value == "pass" and not drill.plan.keep_sandbox
+    return decide.propose(dossier, sealed.aborted).verdict.value == "pass" and not drill.plan.keep_sandbox
 
 
 def removal(drill: Drill) -> Removal:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from dalp_dr import naming
+from dalp_dr import catalogue, naming
 from dalp_dr.errors import FactError, RefusedError
-from dalp_dr.kubernetes_resources import backups, inventory, restore, restored, volumes
-from dalp_dr.kubernetes_resources.status import RESTORE_TERMINAL
+from dalp_dr.isolation import load
+from dalp_dr.kubernetes_resources import backups, held, inventory, restore, restored, volumes
 from dalp_dr.model.check import Surface
 from dalp_dr.services import start
 from dalp_dr_airflow.drill import Drill, Gathered
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 WORKLOADS = ("deployments", "statefulsets")
 ATTEMPTS = 5  # a Restore is never run again: each try has a name of its own
 VOLUME_SECONDS = 300
+IDLE_POLL_SECONDS = 2.0
 LISTED = {  # collection template of every kind the inventory looks at in a sandbox namespace
     "v1": ("configmaps", "secrets", "services", "serviceaccounts", "persistentvolumeclaims", "pods"),
     "apps/v1": ("deployments", "statefulsets", "daemonsets", "replicasets"),
@@ -87,7 +89,10 @@ class VeleroRestoreOperator(DrillOperator):
                 self.wait_for(drill, self.again(drill, name), began_at, [f"{name}: Failed: {ended['status']['failureReason']}"])
         gave_up = "" if event["status"] in ("done", "failed") else str(event.get("message") or event["status"])
         try:
-            gathered = [attempt("restore_run", lambda: self.restored(drill, name, before, gave_up), self.role)]
+            gathered = [
+                attempt("restore_run", lambda: self.restored(drill, name, before, gave_up), self.role),
+                attempt("held_pods", lambda: self.held(drill), self.role),
+            ]
             return self.conclude(drill, context, gathered, began_at)
         finally:
             if event["status"] != "done":
@@ -140,15 +145,13 @@ class VeleroRestoreOperator(DrillOperator):
 
     @staticmethod
     def check_idle(drill: Drill) -> None:
-        """A Velero that is busy with a real restore is left alone: somebody may be recovering production."""
-        busy = [
-            r["metadata"]["name"]
-            for r in drill.velero.restores()
-            if (r.get("status") or {}).get("phase") not in RESTORE_TERMINAL
-            and (r["metadata"].get("labels") or {}).get(naming.LABEL_OWNED) != naming.OWNER
-        ]
-        if busy:
-            raise FactError(f"Velero is restoring {busy[0]}, which is not a drill's.", "A real incident goes first. Clear this task later.")
+        """A Velero that is busy for others is left alone: somebody may be recovering production. Raises RefusedError after the wait."""
+        found = await_idle(drill)
+        if found.restores:
+            raise RefusedError(
+                f"Velero is restoring {found.restores[0]}, which is not this drill's, after {found.waited_seconds:.0f} s of waiting.",
+                "A real incident goes first. Clear this task when Velero is free.",
+            )
 
     def restored(self, drill: Drill, name: str, interrupted: Iterable[str] = (), gave_up: str = "") -> Gathered:
         """Restore, PodVolumeRestores, results and resource list, as Velero left them; and what the backup says must come."""
@@ -175,6 +178,20 @@ class VeleroRestoreOperator(DrillOperator):
         info = drill.backup_store.backup_volumeinfo(backup)
         return restored.expected_from(source.name, listed, info, restore.left_out(drill.plan, self.role))
 
+    def held(self, drill: Drill) -> Gathered:
+        """The restored pods and the kubelet's events, read before anything is scaled: has a container of production run?"""
+        root = f"/api/v1/namespaces/{drill.plan.namespace(self.role)}"
+        backed_up = drill.backup_store.backup_contents(drill.plan.backup(self.role).backup).get("pods", {})
+        mine = [p for p in backed_up.values() if p["metadata"]["namespace"] == drill.plan.backup(self.role).namespace]
+        pods, events = drill.sandbox.list(f"{root}/pods"), drill.sandbox.list(f"{root}/events")
+        return Gathered("held_pods", held.facts_from(drill.plan, self.role, mine, pods, events, self.seen_before(drill)), self.role)
+
+    def seen_before(self, drill: Drill) -> held.HeldPods | None:
+        """What an earlier attempt saw: its pods are gone now, scaled to zero."""
+        known = [r for r in drill.records() if (r.kind, r.subject) == ("held_pods", self.role)] if drill.attempt > 1 else []
+        newest = max((r for r in known if r.facts is not None), key=lambda r: r.attempt, default=None)
+        return catalogue.KINDS["held_pods"].decode(newest.facts) if newest and newest.facts else None
+
 
 def number_of(name: str) -> int:
     """The try that a Restore's name ends with."""
@@ -190,6 +207,18 @@ def clear(drill: Drill, role: str, name: str) -> None:
     for plural in ("pods", "persistentvolumeclaims"):
         for item in drill.sandbox.list(f"/api/v1/namespaces/{namespace}/{plural}", selector):
             remove(drill, item)
+
+
+def await_idle(drill: Drill, with_backups: bool = False) -> load.VeleroLoad:
+    """What Velero still does for others when it is idle or the environment's wait is over."""
+    limit, begun = drill.plan.environment.source.velero_wait_minutes * 60, time.monotonic()
+    while True:
+        backups = drill.velero.backups() if with_backups else []
+        restoring = load.busy(drill.velero.restores(), drill.drill_id)
+        saving, waited = load.busy(backups, drill.drill_id), time.monotonic() - begun
+        if not (restoring or saving) or waited >= limit:
+            return load.VeleroLoad(restoring, saving, len(backups), round(waited, 1), limit)
+        time.sleep(IDLE_POLL_SECONDS)
 
 
 def hold(drill: Drill, role: str) -> None:

@@ -18,10 +18,12 @@ from datetime import timedelta
 from airflow.sdk import BaseOperator, TaskGroup, TriggerRule
 
 from dalp_dr_airflow.assets import EVIDENCE
+from dalp_dr_airflow.operators.archive_after import ArchiveAfterOperator
 from dalp_dr_airflow.operators.chain import CatchUpOperator, ChainContinuityOperator, InFlightCensusOperator, ReconciliationOperator
 from dalp_dr_airflow.operators.configuration import HelmConfigurationOperator
 from dalp_dr_airflow.operators.database import CnpgRecoveryOperator, DatabaseIntegrityOperator, RecoveryPointProofOperator
 from dalp_dr_airflow.operators.decide import DecideOperator
+from dalp_dr_airflow.operators.exposure import BackupExposureOperator, SandboxExposureOperator
 from dalp_dr_airflow.operators.isolate import QuarantineProbeOperator, SandboxOperator
 from dalp_dr_airflow.operators.measure import ManualChangeOperator, MeasureOperator
 from dalp_dr_airflow.operators.objects import BucketVersionCheckOperator
@@ -78,6 +80,7 @@ def preflight(frozen: BaseOperator) -> BaseOperator:
             BackupCheckOperator(task_id="backups"),
             ArchiveCheckOperator(task_id="wal_archive"),
             BucketProtectionOperator(task_id="buckets"),
+            BackupExposureOperator(task_id="exposure"),
         ]
         gate = PreflightGateOperator(task_id="gate", trigger_rule=ALWAYS, retries=0)
         frozen >> asked >> gate
@@ -122,6 +125,7 @@ def verify(proven: BaseOperator, restored: Tasks) -> Tasks:
             NamespaceInventoryOperator(task_id="inventory", trigger_rule=LEARN),
             VolumeContentOperator(task_id="volumes", trigger_rule=LEARN),
             HelmConfigurationOperator(task_id="configuration", trigger_rule=LEARN),
+            SandboxExposureOperator(task_id="exposure", trigger_rule=LEARN),
         ]
         [proven, restored[0]] >> database[0]
         for task in (*database[1:], *namespaces):
@@ -158,6 +162,7 @@ def measure(proven: BaseOperator, reconciled: Tasks) -> Tasks:
         closing = [
             QuarantineProbeOperator(task_id="canaries_again", when="after", trigger_rule=LEARN),
             ManualChangeOperator(task_id="manual_changes", trigger_rule=LEARN),
+            ArchiveAfterOperator(task_id="archive", trigger_rule=LEARN),
         ]
         for task in (timing, *closing):
             [proven, *reconciled] >> task

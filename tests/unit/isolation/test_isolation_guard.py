@@ -72,3 +72,32 @@ def test_sandbox_is_ours_or_absent(existing: list[dict[str, Any]], verdict: Verd
     result = guard.sandbox_is_ours_or_absent(guard.facts_from(PLAN, ONE, ONE, existing), PLAN)
     assert result.verdict is verdict
     assert finding in "\n".join(result.findings)
+
+
+E, NAMES = PLAN.environment, PLAN.environment.connections
+APART = {NAMES.evidence_store: "https://evidence.example.com", NAMES.backup_store: "http://s3:8333", NAMES.object_storage: "http://s3:8333"}
+
+
+def stores(evidence_bucket: str = "dalp-evidence", **endpoints: str) -> tuple[guard.StorePlace, ...]:
+    return guard.places(E.model_copy(update={"evidence_bucket": evidence_bucket}), APART | endpoints)
+
+
+@pytest.mark.parametrize(
+    ("places", "verdict", "finding"),
+    [
+        (stores(), Verdict.PASS, ""),
+        (stores("velero"), Verdict.PASS, ""),
+        (stores(dalp_evidence_store="http://s3:8333"), Verdict.PASS, ""),
+        (stores("velero", dalp_evidence_store="http://s3:8333"), Verdict.FAIL, "where the backups are"),
+        (stores("velero", dalp_evidence_store="http://S3:8333/"), Verdict.FAIL, "where the backups are"),
+        (stores("dalp-wal", dalp_evidence_store="http://s3:8333"), Verdict.FAIL, "where the archive is"),
+        (stores("dalp-documents", dalp_evidence_store="http://s3:8333"), Verdict.FAIL, "where the documents are"),
+        (stores()[:1], Verdict.INCONCLUSIVE, ""),
+        (stores()[1:], Verdict.INCONCLUSIVE, ""),
+        ((), Verdict.INCONCLUSIVE, ""),
+    ],
+)
+def test_evidence_is_kept_apart(places: tuple[guard.StorePlace, ...], verdict: Verdict, finding: str) -> None:
+    result = guard.evidence_apart(guard.facts_from(PLAN, ONE, ONE, [], places), PLAN)
+    assert result.verdict is verdict
+    assert finding in "\n".join(result.findings)

@@ -12,6 +12,8 @@ from dalp_dr import naming
 from dalp_dr.isolation import probe, quarantine, routes, sandbox
 from dalp_dr.isolation.probe import Attempt, ProbeRun
 from dalp_dr.model.check import Verdict
+from dalp_dr.model.environment import Route
+from dalp_dr.model.plan import DrillPlan
 from dalp_dr.model.record import RecordKind, encode
 from sandbox_sample import PLAN, a_namespace, ours
 
@@ -52,7 +54,12 @@ Change = Callable[[quarantine.Quarantine], quarantine.Quarantine]
 def test_a_closed_sandbox_passes_every_check_also_after_storing() -> None:
     stored = RecordKind("isolation", quarantine.Quarantine, "isolate").decode(encode(GOOD))
     assert stored == GOOD
-    for judge in (quarantine.default_deny_in_force, quarantine.canaries_refused, quarantine.sandbox_owned):
+    for judge in (
+        quarantine.default_deny_in_force,
+        quarantine.canaries_refused,
+        quarantine.canaries_complete,
+        quarantine.sandbox_owned,
+    ):
         assert judge(stored, PLAN).verdict is Verdict.PASS
 
 
@@ -146,6 +153,47 @@ def test_canaries(change: Change, verdict: Verdict, finding: str) -> None:
 def test_one_open_canary_fails_even_where_others_are_unproven() -> None:
     facts = every_run(control=None)(outcome("rpc-node", "connected")(GOOD))
     assert quarantine.canaries_refused(facts, PLAN).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        (without_target(CANARY, 1), "custody, webhook (sink.outside.svc.cluster.local:8080) was not tried"),
+        (without_target("backup-store", 3), "bucket write (10.9.0.1:8333) was not tried"),
+        (without_target("object-storage", 1), "bucket write (10.9.0.2:8333) was not tried"),
+        (every_run(chain_send="error"), "no chain send was tried"),
+        (lambda facts: replace(facts, runs=()), "bucket write"),
+    ],
+)
+def test_every_way_out_is_tried_from_every_namespace(change: Change, finding: str) -> None:
+    result = quarantine.canaries_complete(change(GOOD), PLAN)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert finding in "\n".join(result.findings)
+
+
+def with_sandbox(cluster: str = "same", **changes: Any) -> DrillPlan:
+    environment = PLAN.environment
+    return replace(
+        PLAN, environment=environment.model_copy(update={"cluster": cluster, "sandbox": environment.sandbox.model_copy(update=changes)})
+    )
+
+
+RANGE = PLAN.environment.sandbox.routes.model_copy(update={"backup_store": Route(address="10.9.0.0/24", port=443)})
+
+
+@pytest.mark.parametrize(
+    ("plan", "finding"),
+    [
+        (with_sandbox(canaries=PLAN.environment.sandbox.canaries[:1]), "no canary of the environment covers mail"),
+        (with_sandbox(canaries=PLAN.environment.sandbox.canaries[1:]), "no canary of the environment covers custody"),
+        (with_sandbox("separate"), "no canary of the environment covers production"),
+        (with_sandbox(routes=RANGE), "no canary of the environment covers bucket"),
+    ],
+)
+def test_a_way_out_that_no_canary_covers_is_no_proof(plan: DrillPlan, finding: str) -> None:
+    result = quarantine.canaries_complete(GOOD, plan)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert finding in "\n".join(result.findings)
 
 
 def namespaces(labels: dict[str, str] | None = None, annotations: dict[str, str] | None = None) -> Change:
