@@ -26,7 +26,6 @@ from fake_run import FakeRun
 from sandbox_sample import an_environment
 from synthetic_drill import a_plan
 
-
 PLAN = a_plan(environment=an_environment())
 ROLES = list(PLAN.roles)
 
