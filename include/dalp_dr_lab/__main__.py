@@ -10,6 +10,7 @@
     break FAULT        break the lab by ordinary means
     mend               undo every fault and back up again
     drill              run a drill and print what it found
+    posture            one look of the hourly watch between drills, and what it found
     matrix [FAULT...]  one drill for each fault: is each found and named?
 
 Add --json for a machine's eyes.
@@ -39,6 +40,7 @@ ELSEWHERE = {  # command: (module with main(argv), words put before the rest)
     "mend": ("faults", ["mend"]),
     "faults": ("faults", ["faults"]),
     "drill": ("drill", []),
+    "posture": ("drill.posture", []),
     "matrix": ("matrix", []),
 }
 
