@@ -12,6 +12,7 @@ from dalp_dr_lab.setup.machine import missing_packages
 PACKAGES = (
     *("containerd", "runc", "containernetworking-plugins", "nftables", "iptables", "iproute2", "procps", "openssl"),
     *("debootstrap", "postgresql", "git"),
+    "prometheus",  # promtool, for the alerts' tests; its server is not started
 )
 POLICY = Path("/usr/sbin/policy-rc.d")
 NO_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
