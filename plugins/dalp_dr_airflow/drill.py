@@ -219,15 +219,38 @@ class Drill:
 
         return AirflowApiHook(self.environment.connections.airflow_api)
 
-    def sql(self, *names: str, timeout_seconds: float = 60, numbers: Mapping[str, int] | None = None) -> dict[str, list[dict[str, Any]]]:
-        """Rows of the profile's SQL texts, read in the sandbox database in one snapshot. `numbers`: values of `:name` in the texts."""
-        database, folder = self.plan.environment.database, INCLUDE / "sql" / self.environment.profile
-        texts = {name: (folder / f"{name}.sql").read_text(encoding="utf-8") for name in names}
+    def sql(
+        self,
+        *names: str,
+        timeout_seconds: float = 60,
+        numbers: Mapping[str, int] | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> dict[str, list[dict[str, Any]]]:
+        """Rows of the profile's SQL texts, read in the sandbox database in one snapshot.
+
+        `numbers`: values of `:name` in the texts; `variables`: texts that stand there as `:'name'`.
+        """
+        database = self.plan.environment.database
+        texts = {name: self.sql_text(name) for name in names}
         for name, value in (numbers or {}).items():
             texts = {key: re.sub(rf":{name}\b", str(int(value)), text) for key, text in texts.items()}
         return self.cnpg.psql_many(
-            self.plan.namespace(self.plan.database_role), database.cluster, database.database, texts, timeout_seconds
+            self.plan.namespace(self.plan.database_role),
+            database.cluster,
+            database.database,
+            texts,
+            timeout_seconds,
+            variables,
         )
+
+    def sql_text(self, name: str) -> str:
+        """One SQL text of the profile."""
+        return (INCLUDE / "sql" / self.environment.profile / f"{name}.sql").read_text(encoding="utf-8")
+
+    def sql_change(self, name: str) -> None:
+        """Runs a text of the profile that changes the sandbox database."""
+        database = self.plan.environment.database
+        self.cnpg.change(self.plan.namespace(self.plan.database_role), database.cluster, database.database, self.sql_text(name))
 
     # ---- evidence
 

@@ -28,8 +28,9 @@ def _check(
     next_step: str,
     section: str,
     refuses: bool = False,
+    since: int = 1,
 ) -> Check:
-    return Check(id_, kind, Surface.DATABASE, stage, question, judge, next_step, f"database.md#{section}", refuses)
+    return Check(id_, kind, Surface.DATABASE, stage, question, judge, next_step, f"database.md#{section}", refuses, since=since)
 
 
 CHECKS: tuple[Check, ...] = (
@@ -144,5 +145,25 @@ CHECKS: tuple[Check, ...] = (
         integrity.judge_tables,
         "Check that the right database was restored and that its migrations had run.",
         "missing-table",
+    ),
+    _check(
+        "constraints_hold",
+        "database_integrity",
+        Stage.VERIFY,
+        "Do all rows keep the constraints of their tables?",
+        integrity.judge_constraints,
+        "Find the rows in the restored database, and in production; validate or repair the constraint there, then back up.",
+        "broken-constraint",
+        since=2,
+    ),
+    _check(
+        "sequences_ahead",
+        "database_integrity",
+        Stage.VERIFY,
+        "Will sequences give only values that are free?",
+        integrity.judge_sequences,
+        "Set the sequence past the largest value (setval), in production too; find out who wrote the column by hand.",
+        "sequence-behind",
+        since=2,
     ),
 )

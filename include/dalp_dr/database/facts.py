@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dalp_dr.database.integrity import facts_from as integrity
 from dalp_dr.database.recovered import facts_from as database_recovery
 from dalp_dr.database.recovery_point import facts_from as recovery_point
 from dalp_dr.database.wal_archive import facts_from as wal_archive
 from dalp_dr.database.wal_archive import restore_target
 
-__all__ = ["database_recovery", "integrity", "recovery_point", "restore_target", "wal_archive"]
+__all__ = ["database_recovery", "recovery_point", "restore_target", "wal_archive"]

@@ -43,6 +43,14 @@ def true(row: Mapping[str, Any], column: str) -> bool:
     return value in {"t", "true", "on"}
 
 
+def true_word(row: Mapping[str, Any], column: str) -> bool:
+    """`yes` or `no` as a truth value. Raises FactError."""
+    value = required(row, column)
+    if value not in {"yes", "no"}:
+        raise FactError(f"SQL answer: column {column!r} is {value!r}, not yes or no.", "Correct the SQL text.")
+    return value == "yes"
+
+
 def one(rows: Rows, what: str) -> Mapping[str, Any]:
     """The only row. Raises FactError."""
     if len(rows) != 1:

@@ -125,6 +125,7 @@ class Database(Document):
     base_backup_max_age_hours: Annotated[float, Field(gt=0)] = 26
     pitr_window_days: Annotated[int, Field(gt=0)] = 30
     required_tables: tuple[str, ...] = ()
+    index_check_gib: Annotated[float, Field(ge=0)] = 32  # B-tree indexes compared with all rows; more than this: a seeded sample
 
 
 class Bucket(Document):

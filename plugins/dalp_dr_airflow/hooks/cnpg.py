@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import BaseHook
 
+from dalp_dr.errors import InputError
 from dalp_dr_airflow.hooks.errors import CallError, Missing, redact
 from dalp_dr_airflow.hooks.kubernetes_paths import collection, segment
 from dalp_dr_airflow.hooks.kubernetes_sandbox import SandboxKubernetesHook
@@ -20,6 +22,7 @@ APPLICATION_NAME = "dalp-recovery-drill"
 RECOVERY_CONTAINERS = ("full-recovery", "plugin-barman-cloud")  # the cause of a failure is in either of them
 LOG_LINES = 400
 _END = "end of the script"
+_PLAIN = re.compile(r"[A-Za-z0-9_,.:/-]*")
 
 
 class CnpgHook(BaseHook):
@@ -78,36 +81,34 @@ class CnpgHook(BaseHook):
         return self.psql_many(namespace, cluster, database, {"rows": sql}, timeout_seconds)["rows"]
 
     def psql_many(
-        self, namespace: str, cluster: str, database: str, queries: Mapping[str, str], timeout_seconds: float = 60
+        self,
+        namespace: str,
+        cluster: str,
+        database: str,
+        queries: Mapping[str, str],
+        timeout_seconds: float = 60,
+        variables: Mapping[str, str] | None = None,
     ) -> dict[str, list[dict[str, str]]]:
         """Rows of several SQL texts, all read in one REPEATABLE READ transaction, i.e. at one moment, which is rolled
         back.
 
         READ ONLY, unless a text creates what it needs (an extension, a temporary function). A text may hold several
         statements: the last one's rows count; the keys of a lone column `json_build_object` become columns. Every
-        value is text as PostgreSQL writes it, NULL is "", so that no number is rounded. CommandError when a statement
-        fails, CallError when an answer is missing.
+        value is text as PostgreSQL writes it, NULL is "", so that no number is rounded. `variables` stand in the texts as
+        psql's own, `:'name'`. CommandError when a statement fails, CallError when an answer is missing.
         """
         marker = uuid.uuid4().hex
-        output = self.run(
-            namespace,
-            cluster,
-            [
-                "psql",
-                "-X",
-                "-q",
-                "--csv",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-f",
-                "-",
-                "-d",
-                f"dbname={database} application_name={APPLICATION_NAME}",
-            ],
-            script(queries, marker, timeout_seconds),
-            timeout_seconds + 10,
-        )
-        return answers(output, list(queries), marker)
+        given = script(queries, marker, timeout_seconds, variables or {})
+        return answers(self._psql(namespace, cluster, database, given, timeout_seconds), list(queries), marker)
+
+    def change(self, namespace: str, cluster: str, database: str, sql: str, timeout_seconds: float = 60) -> None:
+        """Runs a text that stays done, in one transaction. CommandError when a statement fails."""
+        self._psql(namespace, cluster, database, f"begin;\n{sql.strip().rstrip(';')}\n;\ncommit;\n\\q\n", timeout_seconds)
+
+    def _psql(self, namespace: str, cluster: str, database: str, given: str, timeout_seconds: float) -> str:
+        connection = f"dbname={database} application_name={APPLICATION_NAME}"
+        words = ["psql", "-X", "-q", "--csv", "-v", "ON_ERROR_STOP=1", "-f", "-", "-d", connection]
+        return self.run(namespace, cluster, words, given, timeout_seconds + 10)
 
     def pg_controldata(self, namespace: str, cluster: str) -> dict[str, str]:
         """pg_controldata's lines as `{label: value}`, e.g. "Latest checkpoint's TimeLineID"."""
@@ -123,15 +124,21 @@ class CnpgHook(BaseHook):
             return f"[no log: {error}]"
 
 
-def script(queries: Mapping[str, str], marker: str, timeout_seconds: float) -> str:
-    """The psql script: one snapshot; a line with the marker before every statement and at the end."""
+def script(queries: Mapping[str, str], marker: str, timeout_seconds: float, variables: Mapping[str, str]) -> str:
+    """The psql script: one snapshot; a line with the marker before every statement and at the end.
+
+    Raises InputError where a variable holds more than names and numbers: psql's own quoting is not relied upon.
+    """
     import sqlparse
 
     statements = [
         (name, statement) for name, text in queries.items() for statement in sqlparse.parse(text) if statement.token_first(skip_cm=True)
     ]
     creates = any(statement.get_type().startswith("CREATE") for _, statement in statements)
+    if odd := [name for name, value in variables.items() if not _PLAIN.fullmatch(f"{name}{value}")]:
+        raise InputError(f"SQL variable {odd[0]} holds more than names and numbers.", "Report this.")
     parts = [
+        *(f"\\set {name} '{value}'" for name, value in variables.items()),
         f"begin transaction isolation level repeatable read, read {'write' if creates else 'only'};",
         f"set local statement_timeout = '{int(timeout_seconds * 1000)}ms';",
         "set local timezone = 'UTC';",

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-INTEGRITY_SECONDS = 1500  # amcheck reads every page of every relation
-
-
 class CnpgRecoveryOperator(DrillOperator):
     """Creates the recovery Cluster in the sandbox once and waits for it in the triggerer.
 
@@ -115,17 +112,3 @@ def optional_rows(drill: Drill, name: str) -> list[dict[str, Any]] | None:
         return drill.sql(name)[name]
     except FactError:
         return None
-
-
-class DatabaseIntegrityOperator(DrillOperator):
-    """Checksums, amcheck over all relations, required tables and counts."""
-
-    surface = Surface.DATABASE
-
-    def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
-        yield attempt("database_integrity", lambda: self.integrity(drill))
-
-    @staticmethod
-    def integrity(drill: Drill) -> Gathered:
-        rows = drill.sql("settings", "integrity", "inventory", timeout_seconds=INTEGRITY_SECONDS)
-        return Gathered("database_integrity", facts.integrity(drill.plan, **rows))

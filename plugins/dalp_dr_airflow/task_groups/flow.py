@@ -21,7 +21,8 @@ from dalp_dr_airflow.assets import EVIDENCE
 from dalp_dr_airflow.operators.archive_after import ArchiveAfterOperator
 from dalp_dr_airflow.operators.chain import CatchUpOperator, ChainContinuityOperator, InFlightCensusOperator, ReconciliationOperator
 from dalp_dr_airflow.operators.configuration import HelmConfigurationOperator
-from dalp_dr_airflow.operators.database import CnpgRecoveryOperator, DatabaseIntegrityOperator, RecoveryPointProofOperator
+from dalp_dr_airflow.operators.database import CnpgRecoveryOperator, RecoveryPointProofOperator
+from dalp_dr_airflow.operators.database_integrity import DatabaseIntegrityOperator
 from dalp_dr_airflow.operators.decide import DecideOperator
 from dalp_dr_airflow.operators.exposure import BackupExposureOperator, SandboxExposureOperator
 from dalp_dr_airflow.operators.isolate import QuarantineProbeOperator, SandboxOperator
