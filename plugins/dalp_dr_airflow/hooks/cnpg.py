@@ -98,7 +98,7 @@ class CnpgHook(BaseHook):
         psql's own, `:'name'`. CommandError when a statement fails, CallError when an answer is missing.
         """
         marker = uuid.uuid4().hex
-        given = script(queries, marker, timeout_seconds, variables or {})
+        given = script(queries, marker, timeout_seconds, variables)
         return answers(self._psql(namespace, cluster, database, given, timeout_seconds), list(queries), marker)
 
     def change(self, namespace: str, cluster: str, database: str, sql: str, timeout_seconds: float = 60) -> None:
@@ -124,7 +124,7 @@ class CnpgHook(BaseHook):
             return f"[no log: {error}]"
 
 
-def script(queries: Mapping[str, str], marker: str, timeout_seconds: float, variables: Mapping[str, str]) -> str:
+def script(queries: Mapping[str, str], marker: str, timeout_seconds: float, variables: Mapping[str, str] | None = None) -> str:
     """The psql script: one snapshot; a line with the marker before every statement and at the end.
 
     Raises InputError where a variable holds more than names and numbers: psql's own quoting is not relied upon.
@@ -135,10 +135,11 @@ def script(queries: Mapping[str, str], marker: str, timeout_seconds: float, vari
         (name, statement) for name, text in queries.items() for statement in sqlparse.parse(text) if statement.token_first(skip_cm=True)
     ]
     creates = any(statement.get_type().startswith("CREATE") for _, statement in statements)
-    if odd := [name for name, value in variables.items() if not _PLAIN.fullmatch(f"{name}{value}")]:
+    told = variables or {}
+    if odd := [name for name, value in told.items() if not _PLAIN.fullmatch(f"{name}{value}")]:
         raise InputError(f"SQL variable {odd[0]} holds more than names and numbers.", "Report this.")
     parts = [
-        *(f"\\set {name} '{value}'" for name, value in variables.items()),
+        *(f"\\set {name} '{value}'" for name, value in told.items()),
         f"begin transaction isolation level repeatable read, read {'write' if creates else 'only'};",
         f"set local statement_timeout = '{int(timeout_seconds * 1000)}ms';",
         "set local timezone = 'UTC';",

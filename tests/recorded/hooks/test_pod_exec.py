@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dalp_dr.errors import InputError
 from dalp_dr_airflow.hooks import cnpg, pod_exec
 from dalp_dr_airflow.hooks.errors import CallError, Missing, NoAnswer, RetryPolicy, call_error
 from dalp_dr_airflow.hooks.pod_exec import CommandError
@@ -207,3 +208,10 @@ def test_programs_run_in_the_primary() -> None:
     assert fake.ran[0][:3] == ("n", "dalp-pg-1", "postgres")
     with pytest.raises(Missing):
         cnpg.CnpgHook(FakeSandbox([], {}, primary=None)).pg_controldata("n", "dalp-pg")  # type: ignore[arg-type]
+
+
+def test_variables_are_psqls_own_and_hold_names_and_numbers_alone() -> None:
+    text = cnpg.script({"a": "select :'heaps'"}, "M", 30, {"heaps": "16384::,16390:0:99"})
+    assert text.startswith("\\set heaps '16384::,16390:0:99'\nbegin transaction")
+    with pytest.raises(InputError, match="heaps holds more than names and numbers"):
+        cnpg.script({"a": "select :'heaps'"}, "M", 30, {"heaps": "1'; drop table x; --"})
