@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dalp_dr_lab import fault_table
+
 ROOT = Path(__file__).resolve().parents[1]
 LIMITS_SECONDS = {"lab": 1200, "drill": 5400}  # bringing the lab up is part of the first test that needs it
 
@@ -40,3 +42,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker, seconds in LIMITS_SECONDS.items():
             if item.get_closest_marker(marker) and not item.get_closest_marker("timeout"):
                 item.add_marker(pytest.mark.timeout(seconds))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says when the committed result of the fault matrix is not this code's."""
+    if sentence := fault_table.stale(ROOT):
+        terminalreporter.write_line(f"Fault matrix: {sentence}", yellow=True)

@@ -11,7 +11,7 @@
     mend               undo every fault and back up again
     drill              run a drill and print what it found
     posture            one look of the hourly watch between drills, and what it found
-    matrix [FAULT...]  one drill for each fault: is each found and named?
+    matrix [FAULT...]  drills on a broken lab: is each fault found and named? --resume goes on, --publish writes docs/faults.md
 
 Add --json for a machine's eyes.
 """

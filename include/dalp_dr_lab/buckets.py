@@ -31,19 +31,7 @@ def ensure(lab: Lab) -> None:
         s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=bucket == BUCKETS["evidence"])
         if bucket in VERSIONED:
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    s3.put_bucket_lifecycle_configuration(
-        Bucket=BUCKETS["documents"],
-        LifecycleConfiguration={
-            "Rules": [
-                {
-                    "ID": "noncurrent-versions",
-                    "Status": "Enabled",
-                    "Filter": {"Prefix": ""},
-                    "NoncurrentVersionExpiration": {"NoncurrentDays": NONCURRENT_DAYS},
-                }
-            ]
-        },
-    )
+    keep_noncurrent(lab)
     s3.put_object_lock_configuration(
         Bucket=BUCKETS["evidence"],
         ObjectLockConfiguration={
@@ -51,6 +39,17 @@ def ensure(lab: Lab) -> None:
             "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": EVIDENCE_LOCK_DAYS}},
         },
     )
+
+
+def keep_noncurrent(lab: Lab, days: int = NONCURRENT_DAYS) -> None:
+    """Let the documents bucket keep noncurrent versions for so long."""
+    rule = {
+        "ID": "noncurrent-versions",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": days},
+    }
+    lab.s3("admin").put_bucket_lifecycle_configuration(Bucket=BUCKETS["documents"], LifecycleConfiguration={"Rules": [rule]})
 
 
 def wait_writable(lab: Lab) -> None:

@@ -1,4 +1,4 @@
-"""`python -m dalp_dr_lab matrix [FAULT...]`: one drill for each fault, and whether each named its fault."""
+"""`python -m dalp_dr_lab matrix`: drills on a broken lab, several faults at once, and whether each was found and named."""
 
 from __future__ import annotations
 
@@ -7,22 +7,28 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dalp_dr_lab import fault_table
 from dalp_dr_lab.faults.fault import Fault
 from dalp_dr_lab.lab import Lab
 from dalp_dr_lab.progress import say
 
 Summary = Mapping[str, Any]
-RunDrill = Callable[[Lab, str], tuple[int, Summary | None]]
+RunDrill = Callable[[Lab, Sequence[str]], tuple[int, Summary | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a drill on a lab with one fault came to. `named` are those of the fault's checks that the drill gave as reasons."""
+    """What a drill came to for one fault of the lab that it ran on.
+
+    `named` are those of the fault's own checks that the drill really asked and answered with the fault's verdict; a
+    check that another fault of the same drill may turn red too, or that was never reached, names nothing. `code` is a
+    digest of what ran, `seconds` the time of the whole drill, backups and mending included.
+    """
 
     fault: str
     expected: str
@@ -33,6 +39,9 @@ class Row:
     named: tuple[str, ...]
     seconds: float
     passed: bool
+    together_with: tuple[str, ...] = ()
+    drill_id: str | None = None
+    code: str = ""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -41,25 +50,57 @@ def main(argv: Sequence[str]) -> int:
 
     parser = argparse.ArgumentParser(prog="python -m dalp_dr_lab matrix", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="FAULT", help="only these; otherwise all")
-    lab, faults = Lab.load(), registry.named(parser.parse_args(list(argv)).names or list(registry.FAULTS))
-    rows = []
-    for number, fault in enumerate(faults, 1):
-        say(f"{number} of {len(faults)}: {fault.name}: {fault.sentence}")
-        rows.append(row(lab, fault, drill))
-        _write(lab.home / "faults.json", rows)  # after each: an interrupted matrix keeps what it saw
-        say(f"{rows[-1].seconds:7.1f} s  {fault.name}: {'found' if rows[-1].passed else 'NOT FOUND'} ({rows[-1].decision})")
-    missed = [one.fault for one in rows if not one.passed]
-    say(f"{len(rows) - len(missed)} of {len(rows)} faults found and named" + (f"; not: {', '.join(missed)}" if missed else ""))
+    parser.add_argument("--only", default="", metavar="A,B", help="the same, separated by commas")
+    parser.add_argument("--resume", action="store_true", help="leave out what this very code has found already")
+    parser.add_argument("--each", action="store_true", help="a drill for each fault instead of one for several")
+    parser.add_argument("--publish", action="store_true", help="write docs/faults.json and docs/faults.md from what was found; no drill")
+    given = parser.parse_args(list(argv))
+    lab = Lab.load()
+    code, path = fault_table.code_digest(lab.checkout), lab.home / "faults.json"
+    if given.publish:
+        fault_table.publish(lab.checkout, read(path), registry.FAULTS.values())
+        return 0
+    wanted = [*given.names, *(name for name in given.only.split(",") if name)]
+    faults = registry.named(wanted or list(registry.FAULTS))
+    rows = {one["fault"]: one for one in read(path)} if wanted or given.resume else {}
+    if given.resume:
+        faults = [one for one in faults if not (rows.get(one.name, {}).get("passed") and rows[one.name]["code"] == code)]
+    groups = [[one] for one in faults] if given.each else grouped(faults)
+    found: list[Row] = []
+    for number, group in enumerate(groups, 1):
+        say(f"{number} of {len(groups)}: {', '.join(one.name for one in group)}")
+        for row in together(lab, group, drill, code):
+            found.append(row)
+            rows[row.fault] = asdict(row)
+            say(f"{row.seconds:7.1f} s  {row.fault}: {'found' if row.passed else 'NOT FOUND'} ({row.decision}: {', '.join(row.named)})")
+        write(path, rows.values())  # after each drill: an interrupted matrix keeps what it saw
+    missed = [one.fault for one in found if not one.passed]
+    say(f"{len(found) - len(missed)} of {len(found)} faults found and named" + (f"; not: {', '.join(missed)}" if missed else ""))
     return 1 if missed else 0
 
 
-def row(lab: Lab, fault: Fault, run: RunDrill) -> Row:
-    """Run one drill and judge it: it must fail, end as the fault says, and name at least one of the fault's checks."""
+def grouped(faults: Iterable[Fault]) -> list[list[Fault]]:
+    """The faults of one group together, in the order in which they break; a fault without group alone."""
+    found: dict[str, list[Fault]] = {}
+    for fault in faults:
+        found.setdefault(fault.group or fault.name, []).append(fault)
+    return list(found.values())
+
+
+def together(lab: Lab, group: Sequence[Fault], run: RunDrill, code: str = "") -> list[Row]:
+    """One drill on a lab with all these faults, judged for each of them."""
     begin = time.monotonic()
-    status, found = run(lab, fault.name)
-    summary: Summary = found or {}
-    reasons = tuple(sorted({str(reason["check"]) for reason in summary.get("reasons", ())}))
-    named = tuple(check for check in fault.checks if check in reasons)
+    status, found = run(lab, [one.name for one in group])
+    seconds = round(time.monotonic() - begin, 1)
+    return [judged(one, [other for other in group if other is not one], status, found or {}, seconds, code) for one in group]
+
+
+def judged(fault: Fault, others: Sequence[Fault], status: int, summary: Summary, seconds: float, code: str) -> Row:
+    """The drill must fail, end as the fault says, and name it by a check that none of the others explains."""
+    asked = [reason for reason in summary.get("reasons", ()) if reason.get("ran", True)]
+    explained = {check for other in others for check in other.checks}
+    answered = {str(reason["check"]) for reason in asked if reason.get("verdict") == fault.verdict}
+    named = tuple(check for check in fault.checks if check in answered and check not in explained)
     ended_as_said = summary.get("outcome") == "refused" if fault.outcome == "refused" else summary.get("decision") == "FIX"
     return Row(
         fault=fault.name,
@@ -67,18 +108,21 @@ def row(lab: Lab, fault: Fault, run: RunDrill) -> Row:
         decision=summary.get("decision"),
         verdict=summary.get("verdict"),
         outcome=summary.get("outcome"),
-        reasons=reasons,
+        reasons=tuple(sorted({str(reason["check"]) for reason in asked})),
         named=named,
-        seconds=round(time.monotonic() - begin, 1),
+        seconds=seconds,
         passed=status != 0 and summary.get("decision") != "READY" and bool(named) and ended_as_said,
+        together_with=tuple(other.name for other in others),
+        drill_id=summary.get("drill_id"),
+        code=code,
     )
 
 
-def drill(lab: Lab, fault: str) -> tuple[int, Summary | None]:
+def drill(lab: Lab, faults: Sequence[str]) -> tuple[int, Summary | None]:
     """Run a drill in a process of its own; its exit status and the summary of the drill that it made, None without one."""
     drills = lab.home / "drills"
     before = _drills(drills)
-    done = subprocess.run([sys.executable, "-m", "dalp_dr_lab", "drill", "--fault", fault], check=False)
+    done = subprocess.run([sys.executable, "-m", "dalp_dr_lab", "drill", "--fault", ",".join(faults)], check=False)
     made = sorted(_drills(drills) - before, key=lambda path: path.stat().st_mtime)
     path = made[-1] / "summary.json" if made else None
     return done.returncode, json.loads(path.read_text()) if path and path.exists() else None
@@ -88,7 +132,14 @@ def _drills(folder: Path) -> set[Path]:
     return {path for path in folder.glob("d-*") if path.is_dir()}
 
 
-def _write(path: Path, rows: Sequence[Row]) -> None:
+def read(path: Path) -> list[dict[str, Any]]:
+    """The rows of an earlier matrix; none when there was none."""
+    found: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    return found
+
+
+def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Replace the file as a whole."""
     new = path.with_suffix(".new")
-    new.write_text(json.dumps([asdict(one) for one in rows], indent=1) + "\n")
+    new.write_text(json.dumps(list(rows), indent=1) + "\n")
     new.replace(path)

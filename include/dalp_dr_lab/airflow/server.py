@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dalp_dr_lab import processes
-from dalp_dr_lab.airflow import components, configuration, metadata, outside, settings
+from dalp_dr_lab.airflow import components, configuration, metadata, outside, overrides, settings
 from dalp_dr_lab.airflow.components import COMPONENTS, DATABASE
 from dalp_dr_lab.airflow.connections import as_variables, connections
 from dalp_dr_lab.airflow.places import Places
@@ -33,7 +33,7 @@ def up(lab: Lab) -> None:
     own = configuration.variables(places, chosen, lab.tools)
     with step("Airflow's database"):
         _database(lab, places, chosen, own)
-    variables = {**own, **as_variables(connections(outside.of(lab, places)))}
+    variables = {**own, **as_variables({**connections(outside.of(lab, places)), **overrides.read(lab)})}
     fingerprint = _fingerprint(lab, variables)
     if _running(places).get("fingerprint") != fingerprint:
         components.stop(lab, COMPONENTS)

@@ -15,6 +15,7 @@ from dalp_dr.naming import drill_id
 from dalp_dr_lab import airflow
 from dalp_dr_lab.airflow.settings import ROLES
 from dalp_dr_lab.drill import closing, options, preparation, start
+from dalp_dr_lab.drill.meanwhile import Meanwhile
 from dalp_dr_lab.drill.options import Options
 from dalp_dr_lab.drill.rest import AirflowApi
 from dalp_dr_lab.drill.screen import Screen
@@ -34,8 +35,12 @@ def main(words: Sequence[str]) -> int:
 
     A dry run or a check of single surfaces is never READY: 0 when it described the drill, or when all it checked passed.
     """
-    wanted = options.parse(words)
     screen = Screen(sys.stdout)
+    try:
+        wanted = options.parse([*words, *registry.asked(options.parse(words).faults)])
+    except DrillError as error:
+        screen.say(error.diagnostics())
+        return NOT_READY
     command = Command(wanted, screen, Stopwatch(screen.say), Lab.load())
     try:
         return command.run()
@@ -56,10 +61,10 @@ class Command:
     stopwatch: Stopwatch
     lab: Lab
     watch: Watch | None = None
+    meanwhile: Meanwhile | None = None
 
     def run(self) -> int:
         """Everything in order. A lab that was broken for the drill is mended when the drill has ended."""
-        registry.named(self.options.faults)  # a name that does not exist is refused before anything is started
         if self.options.started_at is not None:
             self.stopwatch.seconds["setup"] = max(0.0, time.time() - self.options.started_at)
         with self.stopwatch.phase("lab", "the small DALP, its cluster, its backups' store and its chain"):
@@ -79,6 +84,8 @@ class Command:
             with self.stopwatch.phase("drill", self.options.dag_id):
                 self.watch = self._start()
                 self.watch.until_end()
+            if self.meanwhile and self.meanwhile.missed:
+                self.screen.say(f"  Never acted, since the drill did not get to their moment: {', '.join(self.meanwhile.missed)}")
         finally:
             if self._broken() and self.options.mend and not self._under_way() and not interrupted():
                 with self.stopwatch.phase("mend", "the lab as it was before"):
@@ -110,7 +117,12 @@ class Command:
         )
         folder = self.lab.home / "drills" / drill_id(run.dag_id, run.run_id, run.run_after)
         logs, deadline_seconds = self.lab.folder / "airflow" / "logs", self.options.deadline_minutes * 60.0
-        watch = Watch(starter, owner, run, self.screen, logs, folder, deadline_seconds)
+        self.meanwhile = Meanwhile(
+            registry.named(self.options.faults),
+            lambda name: registry.act_during(self.lab, name, folder.name),
+            self.screen.say,
+        )
+        watch = Watch(starter, owner, run, self.screen, logs, folder, deadline_seconds, look_on=self.meanwhile)
         self.screen.say(f"Drill {folder.name}, asked for by the runner as `starter`: {watch.page}")
         return watch
 

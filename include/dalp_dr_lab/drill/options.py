@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 DAGS = {"quarterly": "quarterly_drill", "annual": "annual_full_test", "surface": "surface_check"}
 POLICIES = ("latest", "random", "edge", "timestamp")
@@ -40,7 +41,7 @@ def parse(words: Sequence[str]) -> Options:
     parser.add_argument("--fault", default="", metavar="A,B", help="break the lab first; `python -m dalp_dr_lab faults` lists them")
     parser.add_argument("--sign-off", choices=("auto", "manual"), default="auto", help="who plays the owner: the runner or a person")
     parser.add_argument("--policy", choices=POLICIES, default="latest", help="how the recovery target is chosen")
-    parser.add_argument("--value", help="the target of --policy timestamp, RFC 3339, or the seed of --policy random")
+    parser.add_argument("--value", help="the target of --policy timestamp, RFC 3339 or `now`, or the seed of --policy random")
     parser.add_argument("--surfaces", default="", metavar="A,B", help="the surfaces of --drill surface")
     parser.add_argument("--keep-sandbox", action="store_true")
     parser.add_argument("--dry-run", action="store_true", help="say what would be created; create nothing")
@@ -74,7 +75,7 @@ def conf(options: Options) -> dict[str, object]:
     wanted: dict[str, object] = {
         "environment": "lab",
         "target_policy": options.policy,
-        "target_value": options.value,
+        "target_value": datetime.now(UTC).isoformat() if options.value == "now" else options.value,
         "keep_sandbox": options.keep_sandbox,
         "dry_run": options.dry_run,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ class Watch:
     deadline_seconds: float
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
+    look_on: Callable[[Sequence[TaskInstance]], None] = lambda instances: None  # told of the tasks at every look
     instances: list[TaskInstance] = field(default_factory=list)
     _patience: sign_off.Patience = field(default_factory=sign_off.Patience)
     _told: set[tuple[str, int]] = field(default_factory=set)
@@ -64,6 +65,7 @@ class Watch:
         run = self.api.run(self.run.dag_id, self.run.run_id)  # before the tasks: an ended run has no newer ones
         self.instances = self.api.task_instances(run.dag_id, run.run_id)
         self.run = run
+        self.look_on(self.instances)
         active = [one for one in self.instances if one.state in ("running", "deferred", "up_for_retry")]
         said = {one.task_id: hints.last_words(self.task_logs, run, one) for one in active}
         self.screen.show(progress.views(self.instances, datetime.now(UTC)), said)

@@ -27,10 +27,14 @@ def main(argv: Sequence[str]) -> int:
         active = {one.name: one.since for one in record.read(lab)}
         listing = [
             {"fault": fault.name, "sentence": fault.sentence, "checks": list(fault.checks), "outcome": fault.outcome,
-             "active_since": active.get(fault.name)}
+             "verdict": fault.verdict, "group": fault.group, "active_since": active.get(fault.name)}
             for fault in registry.FAULTS.values()
         ]  # fmt: skip
-        lines = [f"{'*' if item['active_since'] else ' '} {item['fault']:<22}{item['sentence']}" for item in listing]
+        lines = [
+            f"{'*' if item['active_since'] else ' '} {item['fault']:<22}{item['outcome']:<9}{item['sentence']}\n"
+            f"{'':<33}{item['verdict']}: {' or '.join(item['checks'])}"
+            for item in listing
+        ]
         print(json.dumps(listing) if given.json else "\n".join(lines))
         return 0
     with owner.one_at_a_time(lab):

@@ -82,6 +82,7 @@ FAULTS = (
         _fork,
         _heal,
         spoils=False,
+        group="contents-2",
     ),
     Fault(
         "lagging-rpc",
@@ -89,7 +90,9 @@ FAULTS = (
         ("rpc_nodes_agree",),
         _lag,
         _heal,
+        verdict="inconclusive",
         spoils=False,
+        group="contents-1",
     ),
     Fault(
         "wrong-chain-id",
@@ -98,5 +101,6 @@ FAULTS = (
         _other_chain,
         _heal,
         spoils=False,
+        group="velero-restarted",
     ),
 )

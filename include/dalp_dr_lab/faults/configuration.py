@@ -43,6 +43,7 @@ FAULTS = (
         _edit_by_hand,
         _undo_edit,
         schedules=("dalp-daily",),
+        group="contents-2",
     ),
     Fault(
         "drifted-values",
@@ -51,5 +52,6 @@ FAULTS = (
         _upgrade_past_git,
         _install_from_git,
         schedules=("dalp-daily",),
+        group="contents-1",
     ),
 )

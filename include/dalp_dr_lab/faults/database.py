@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.faults.fault import Fault, Notes, nothing
 from dalp_dr_lab.faults.recovery_points import delete_versions, newest_base_backup
@@ -72,6 +74,20 @@ def _reindex(lab: Lab, notes: Notes) -> None:
     source.sql(lab, "reindex index idxr_transfer_tx")
 
 
+def _poison(lab: Lab, notes: Notes) -> None:
+    """Write the first segment of the newest base backup again with one byte changed, as a second server would."""
+    store, key = lab.s3("admin"), f"{backup.wal_key(newest_base_backup(lab).begin_segment)}.gz"
+    content = bytearray(gzip.decompress(store.get_object(Bucket=BUCKETS["wal"], Key=key)["Body"].read()))
+    content[-1] ^= 0xFF
+    notes["key"] = key
+    notes["version"] = store.put_object(Bucket=BUCKETS["wal"], Key=key, Body=gzip.compress(bytes(content)))["VersionId"]
+
+
+def _take_back_poison(lab: Lab, notes: Notes) -> None:
+    if "version" in notes:
+        lab.s3("admin").delete_object(Bucket=BUCKETS["wal"], Key=notes["key"], VersionId=notes["version"])
+
+
 FAULTS = (
     Fault(
         "one-wei",
@@ -79,6 +95,7 @@ FAULTS = (
         ("database_matches_index",),
         _one_wei,
         _take_wei_back,
+        group="contents-1",
     ),
     Fault(
         "wal-gap",
@@ -89,6 +106,7 @@ FAULTS = (
         afterwards=_wal_gap,
         outcome="refused",
         base_backup=True,
+        group="preflight-1",
     ),
     Fault(
         "corrupt-index",
@@ -97,5 +115,17 @@ FAULTS = (
         _corrupt_index,
         _reindex,
         base_backup=True,
+        group="contents-2",
+    ),
+    Fault(
+        "poisoned-archive",
+        "A segment of the archive was written a second time, with other content: somebody else archives here.",
+        ("archive_has_one_writer",),
+        nothing,
+        _take_back_poison,
+        afterwards=_poison,
+        outcome="refused",
+        spoils=False,
+        group="preflight-3",
     ),
 )

@@ -93,5 +93,6 @@ FAULTS = (
         _empty_node,
         outcome="refused",
         spoils=False,
+        group="preflight-1",
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from dalp_dr_lab.errors import LabError
@@ -14,7 +15,9 @@ from dalp_dr_lab.miniature import release_store, source
 
 SLUG, SLUG_VALUE = "kots.io/app-slug", "settlemint-dalp"
 APPLICATION = "dalp-daily"
+SUPPORT = "dalp-support-4h"
 STALE_HOURS = 52
+EXPIRES_MINUTES = 20
 LOCATION_SECONDS = 90
 HOOK = "pre.hook.backup.velero.io"
 
@@ -84,15 +87,24 @@ def _age_backups(lab: Lab, notes: Notes) -> None:
 
 
 def _date_back(lab: Lab, name: str, by: timedelta) -> None:
+    fields = ("startTimestamp", "completionTimestamp", "expiration")
+    _set_times(lab, name, lambda status: {field: datetime.fromisoformat(status[field]) - by for field in fields})
+
+
+def _let_expire(lab: Lab, notes: Notes) -> None:
+    newest = next(b for b in velero_backups(lab) if b["metadata"].get("labels", {}).get("velero.io/schedule-name") == SUPPORT)
+    soon = datetime.now(UTC) + timedelta(minutes=EXPIRES_MINUTES)
+    _set_times(lab, newest["metadata"]["name"], lambda status: {"expiration": soon})
+
+
+def _set_times(lab: Lab, name: str, chosen: Callable[[dict[str, str]], dict[str, datetime]]) -> None:
+    """Change moments of a Backup's status, in the bucket and in the cluster."""
     key = f"{BACKUP_PREFIX}/backups/{name}/velero-backup.json"
     store = lab.s3("admin")
     raw = store.get_object(Bucket=BUCKETS["backups"], Key=key)["Body"].read()
     packed = raw[:2] == b"\x1f\x8b"
     stored = json.loads(gzip.decompress(raw) if packed else raw)
-    times = {
-        field: (datetime.fromisoformat(stored["status"][field]) - by).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        for field in ("startTimestamp", "completionTimestamp", "expiration")
-    }
+    times = {field: f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for field, at in chosen(stored["status"]).items()}
     stored["status"].update(times)
     text = json.dumps(stored).encode()
     store.put_object(Bucket=BUCKETS["backups"], Key=key, Body=gzip.compress(text) if packed else text)
@@ -163,6 +175,7 @@ FAULTS = (
         _leave_pods_out,
         _install_again,
         schedules=(APPLICATION,),
+        group="contents-1",
     ),
     Fault(
         "missing-secret",
@@ -171,6 +184,7 @@ FAULTS = (
         _unlabel_secret,
         _label_secret,
         schedules=(APPLICATION,),
+        group="contents-1",
     ),
     Fault(
         "stale-backup",
@@ -180,6 +194,7 @@ FAULTS = (
         _remove_aged,
         afterwards=_age_backups,
         outcome="refused",
+        group="preflight-2",
     ),
     Fault(
         "failed-backup",
@@ -190,6 +205,7 @@ FAULTS = (
         outcome="refused",
         schedules=(APPLICATION,),
         completes=False,
+        group="preflight-1",
     ),
     Fault(
         "paused-schedule",
@@ -198,6 +214,7 @@ FAULTS = (
         _pause,
         _resume,
         spoils=False,
+        group="running",
     ),
     Fault(
         "dropped-service",
@@ -206,6 +223,7 @@ FAULTS = (
         _drop_service,
         _install_again,
         schedules=(APPLICATION,),
+        group="contents-2",
     ),
     Fault(
         "unlabelled-pod",
@@ -214,6 +232,7 @@ FAULTS = (
         lambda lab, notes: _unlabel_pod(lab, notes, "dalp-erpc"),
         _label_pods,
         schedules=(APPLICATION,),
+        group="velero-restarted",
     ),
     Fault(
         "bsl-unavailable",
@@ -224,5 +243,17 @@ FAULTS = (
         afterwards=_close_location,
         outcome="refused",
         spoils=False,
+        group="preflight-2",
+    ),
+    Fault(
+        "expiring-backup",
+        f"The newest backup of the support chart expires in {EXPIRES_MINUTES} minutes, before the drill's deadline.",
+        ("backup_outlives_drill",),
+        nothing,
+        nothing,
+        afterwards=_let_expire,
+        outcome="refused",
+        schedules=(SUPPORT,),
+        group="preflight-1",
     ),
 )

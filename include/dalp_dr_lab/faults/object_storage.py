@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dalp_dr_lab import buckets
 from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.faults.fault import Fault, Notes
 from dalp_dr_lab.faults.recovery_points import delete_versions
-from dalp_dr_lab.lab import Lab
+from dalp_dr_lab.lab import BUCKETS, Lab
 from dalp_dr_lab.miniature import source
 
+SHORT_DAYS = 7
 OTHER_BYTES = b"these are not the bytes that the database row describes\n"
 
 
@@ -54,6 +56,10 @@ def _put_back(lab: Lab, notes: Notes) -> None:
     saved.unlink()
 
 
+def _set_versioning(lab: Lab, status: str) -> None:
+    lab.s3("admin").put_bucket_versioning(Bucket=BUCKETS["documents"], VersioningConfiguration={"Status": status})
+
+
 FAULTS = (
     Fault(
         "wrong-object-version",
@@ -61,6 +67,7 @@ FAULTS = (
         ("object_versions_readable", "documents_resolve"),
         _wrong_version,
         _put_back,
+        group="contents-1",
     ),
     Fault(
         "deleted-object",
@@ -68,5 +75,24 @@ FAULTS = (
         ("object_versions_readable", "documents_resolve"),
         _deleted,
         _put_back,
+        group="contents-2",
+    ),
+    Fault(
+        "versioning-suspended",
+        "Versioning of the documents bucket is suspended: what is overwritten from now on is gone.",
+        ("versioning_enabled",),
+        lambda lab, notes: _set_versioning(lab, "Suspended"),
+        lambda lab, notes: _set_versioning(lab, "Enabled"),
+        group="contents-2",
+        spoils=False,
+    ),
+    Fault(
+        "short-horizon",
+        f"The documents bucket keeps noncurrent versions for {SHORT_DAYS} days only, less than the database's window.",
+        ("noncurrent_horizon_covers_window",),
+        lambda lab, notes: buckets.keep_noncurrent(lab, SHORT_DAYS),
+        lambda lab, notes: buckets.keep_noncurrent(lab),
+        group="running",
+        spoils=False,
     ),
 )

@@ -10,13 +10,19 @@ from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.faults import (
     chain,
     configuration,
+    connections,
     database,
     isolation,
     kubernetes_resources,
     object_storage,
+    observability,
     record,
     recovery_points,
+    requested,
     requests,
+    rights,
+    sandbox,
+    velero,
 )
 from dalp_dr_lab.faults.fault import Fault
 from dalp_dr_lab.faults.record import Active
@@ -30,8 +36,14 @@ MODULES = (
     requests,
     kubernetes_resources,
     object_storage,
+    observability,
     chain,
     isolation,
+    rights,
+    requested,
+    sandbox,
+    connections,
+    velero,  # last: what comes before may need it
 )  # in this order they break
 FAULTS: dict[str, Fault] = {fault.name: fault for module in MODULES for fault in module.FAULTS}
 
@@ -41,6 +53,14 @@ def named(names: Sequence[str]) -> list[Fault]:
     if unknown := [name for name in names if name not in FAULTS]:
         raise LabError(f"No such fault: {', '.join(unknown)}. There are: {', '.join(FAULTS)}.")
     return [fault for name, fault in FAULTS.items() if name in names]
+
+
+def asked(names: Sequence[str]) -> list[str]:
+    """Words of the runner's command line that belong to these faults. LabError if two faults ask for different drills."""
+    asking = [fault for fault in named(names) if fault.asks]
+    if len(asking) > 1:
+        raise LabError(f"{', '.join(one.name for one in asking)} each ask for a drill of their own. Choose one of them.")
+    return [word for fault in asking for word in fault.asks]
 
 
 def break_lab(lab: Lab, names: Sequence[str]) -> list[Active]:
@@ -69,6 +89,17 @@ def _act(lab: Lab, active: list[Active], name: str, moment: str) -> None:
     try:
         notes = next(one.notes for one in active if one.name == name)
         getattr(FAULTS[name], moment)(lab, notes)
+    finally:
+        record.write(lab, active)
+
+
+def act_during(lab: Lab, name: str, drill_id: str) -> None:
+    """Do what a fault does in the middle of a drill."""
+    active = record.read(lab)
+    act = FAULTS[name].during
+    assert act is not None
+    try:
+        act(lab, next(one.notes for one in active if one.name == name), drill_id)
     finally:
         record.write(lab, active)
 

@@ -46,5 +46,6 @@ FAULTS = (
         ("no_unsafe_in_flight",),
         _use_nonce_twice,
         _cancel,
+        group="contents-1",
     ),
 )
