@@ -106,7 +106,7 @@ def call_error(verb: str, what: str, status: int | None, detail: str, retry_afte
             step = "Renew the credentials of the connection: they were not accepted at all."
         return kind(f"The drill's identity {said}", step, status=status)
     said = f"Could not {verb} {what}: {f'answered {status}, ' if status else ''}{detail}"
-    if status in (404, 410):
+    if status == 404:
         return Missing(said, "Look whether it was removed or never made.", status=status)
     if status in (409, 412):
         return Conflict(said, "Look who else writes it.", status=status)

@@ -107,7 +107,7 @@ class KubernetesApi:
             lambda: self._accepted(method, path, query=query, body=body, content_type=content_type, timeout_seconds=timeout_seconds)
         )
         with translate("decode", path):
-            found = json.loads(answer.body or b"{}")
+            found = json.loads(answer.body)
         if not isinstance(found, dict):
             raise CallError(f"The answer to {method} {path} is not an object.", "Look at what answers at this address.")
         return found
@@ -118,7 +118,11 @@ class KubernetesApi:
         return answer.body.decode(errors="replace")
 
     def _accepted(self, method: str, path: str, **how: Any) -> HttpAnswer:
+        """One try. Credentials that are not accepted any more are read again from the connection, once: they may have been renewed."""
         answer = self.request(method, path, **how)
+        if answer.status == 401:
+            self.__dict__.pop("client", None)
+            answer = self.request(method, path, **how)
         if 200 <= answer.status < 300:
             return answer
         raise refused(method, path, answer)

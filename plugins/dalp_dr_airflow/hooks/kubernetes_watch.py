@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from dalp_dr.errors import InputError
-from dalp_dr_airflow.hooks.errors import call_error, translate
+from dalp_dr_airflow.hooks.errors import CallError, call_error, translate
 from dalp_dr_airflow.hooks.kubernetes_api import explanation
 from dalp_dr_airflow.hooks.kubernetes_paths import place_of
 
 REQUEST_TIMEOUT_SECONDS = 30
+LIST_ATTEMPTS = 3
 PAGE_OBJECTS = 250
 
 
@@ -24,15 +26,27 @@ class AsyncReads:
         self._client = client
 
     async def get(self, path: str, **query: Any) -> dict[str, Any]:
-        found = json.loads(await self._text(path, query))
-        return dict(found)
+        text = await self._text(path, query)
+        with translate("decode", str(place_of(path))):
+            return dict(json.loads(text))
 
     async def list(self, path: str, label_selector: str) -> list[dict[str, Any]]:
-        """Every page of a collection."""
-        items: list[dict[str, Any]] = []
+        """Every page of a collection. A list whose continue token has expired (410) begins again."""
+        for attempt in range(1, LIST_ATTEMPTS + 1):
+            try:
+                return await self._pages(path, label_selector)
+            except CallError as error:
+                if error.status != 410 or attempt == LIST_ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _pages(self, path: str, label_selector: str) -> builtins.list[dict[str, Any]]:
+        items: builtins.list[dict[str, Any]] = []
         query: dict[str, Any] = {"labelSelector": label_selector, "limit": PAGE_OBJECTS}
         while True:
             page = await self.get(path, **query)
+            if not isinstance(page.get("items"), builtins.list):
+                raise CallError(f"The answer to list {path} has no items: it is a {page.get('kind')}.", "Look at the path.")
             items += page["items"]
             token = page.get("metadata", {}).get("continue")
             if not token:

@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from dalp_dr.errors import DrillError
 from dalp_dr.model.status import Done, Failed, Status, Waiting
-from dalp_dr_airflow.hooks.errors import CallError, Missing
+from dalp_dr_airflow.hooks.errors import CallError, Denied, Missing
 from dalp_dr_airflow.hooks.kubernetes_watch import AsyncReads, async_reads
 
 
@@ -65,8 +65,7 @@ class CustomObjectTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         try:
-            async with async_reads(self.conn_id) as reads:
-                ended = await self._wait(reads)
+            ended = await self._connected()
         except Missing as error:
             ended = ("gone", error.diagnostics(), {})
         except DrillError as error:
@@ -82,6 +81,18 @@ class CustomObjectTrigger(BaseTrigger):
                 **self.extras(),
             }
         )
+
+    async def _connected(self) -> tuple[str, str, dict[str, Any]]:
+        """Waits; credentials that are not accepted any more are read again from the connection, once."""
+        try:
+            async with async_reads(self.conn_id) as reads:
+                return await self._wait(reads)
+        except Denied as error:
+            if error.status != 401:
+                raise
+            self.log.warning("The credentials of %s are read again: %s", self.conn_id, error)
+        async with async_reads(self.conn_id) as reads:
+            return await self._wait(reads)
 
     async def _wait(self, reads: AsyncReads) -> tuple[str, str, dict[str, Any]]:
         """`(status, message, summary)` of the end of the wait."""

@@ -43,7 +43,7 @@ def test_ordinary_text_is_left_alone() -> None:
         (401, Denied, False),
         (403, Denied, False),
         (404, Missing, False),
-        (410, Missing, False),
+        (410, CallError, False),
         (409, Conflict, False),
         (412, Conflict, False),
         (400, CallError, False),

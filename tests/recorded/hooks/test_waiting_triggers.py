@@ -135,7 +135,8 @@ def test_bad_weather_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("status", "event_status"), [(404, "gone"), (403, "error"), (401, "error")])
 def test_what_will_not_pass_ends_the_wait(status: int, event_status: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    replay = Replay("drill-a", "restores/ok.jsonl", weather={3: call_error("get", "restores.velero.io drill-a", status, "no")})
+    said = call_error("get", "restores.velero.io drill-a", status, "no")
+    replay = Replay("drill-a", "restores/ok.jsonl", weather={3: said, 4: said})  # after a first 401 the credentials are read again
     event = event_of(restore("drill-a"), replay, monkeypatch)
     assert event["status"] == event_status
     assert "drill-a" in event["message"]
