@@ -62,7 +62,7 @@ class FakeSandbox:
     def patch(self, path: str, patch: dict[str, Any]) -> None:
         self.done.append(("patch", path))
 
-    def delete(self, path: str, uid: str, grace_seconds: int | None = None) -> bool:
+    def delete(self, path: str, uid: str, foreground: bool = False, grace_seconds: int | None = None) -> bool:
         self.done.append(("delete", path))
         return self.objects.pop(path, None) is not None
 

@@ -16,7 +16,8 @@ SCHEDULE_LABEL = "velero.io/schedule-name"
 
 @dataclass(frozen=True)
 class VolumeBackup:
-    """One claim of the namespace and what the backup holds of it; `bytes_` is None where nothing was backed up."""
+    """One claim of the namespace and what the backup holds of it; `bytes_` is None where nothing was backed up or a
+    snapshot counts none."""
 
     claim: str
     method: str  # PodVolumeBackup, CSISnapshot, NativeSnapshot or none
@@ -109,7 +110,7 @@ def volumes(claims: Iterable[str], volumeinfo: Iterable[dict[str, Any]], namespa
             known[claim] = VolumeBackup(
                 claim=claim,
                 method=method,
-                bytes_=info.get("size", 0) if method != "none" else None,
+                bytes_=info.get("size", 0) if method == "PodVolumeBackup" else None,
                 reclaim_policy=(entry.get("pvInfo") or {}).get("reclaimPolicy", ""),
                 result=entry.get("result", ""),
                 reason=entry.get("skippedReason") or "",

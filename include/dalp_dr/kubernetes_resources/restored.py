@@ -9,10 +9,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from dalp_dr.kubernetes_resources.status import RESTORE_TERMINAL
+from dalp_dr.kubernetes_resources.volumes import SNAPSHOTS
 from dalp_dr.model.check import CheckResult, expect, failed, inconclusive, passed
 from dalp_dr.model.plan import DrillPlan
 
-SNAPSHOTS = frozenset({"CSISnapshot", "NativeSnapshot"})
 UNREAD = "the restore's results and resource list could not be read"
 # Each is written by a clean restore too; anything else fails the check.
 KNOWN_WARNINGS = (

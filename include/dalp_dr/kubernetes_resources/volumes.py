@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from dalp_dr.model.check import CheckResult, expect, failed, inconclusive
 from dalp_dr.model.plan import DrillPlan
 
 MANIFEST = "SHA256SUMS"
+SNAPSHOTS = frozenset({"CSISnapshot", "NativeSnapshot"})  # Velero's methods that count no bytes
 # Walks a mounted volume read-only: counts, sums, a digest over (path, sha256), and the volume's own manifest if it has one.
 PROGRAM = """
 import hashlib, json, os
@@ -45,7 +46,8 @@ print(json.dumps({"files": files, "bytes": total, "tree_sha256": tree.hexdigest(
 
 @dataclass(frozen=True)
 class Volume:
-    """One claim of the sandbox. `expected_bytes` is what Velero backed up, None where it backed up nothing."""
+    """One claim of the sandbox. `expected_bytes` is what Velero backed up, None where it backed up nothing, or, as `method`
+    then says, a snapshot: that tells the capacity of the volume and not how much it holds."""
 
     claim: str
     expected_bytes: int | None
@@ -56,6 +58,7 @@ class Volume:
     manifest_files: int
     wrong_files: tuple[str, ...]
     error: str | None = None
+    method: str = ""  # Velero's backupMethod; "" in older records
 
 
 @dataclass(frozen=True)
@@ -96,17 +99,29 @@ def probe_pod(plan: DrillPlan, role: str, claim: str) -> dict[str, Any]:
     }
 
 
-def volume_from(claim: str, expected_bytes: int | None, output: str | None, error: str | None = None) -> Volume:
+def held(volumeinfo: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int | None, str]]:
+    """`{claim: (bytes, method)}` of every claim that a backup has data of; bytes are None where nobody counted them."""
+    return {
+        entry["pvcName"]: ((entry.get("pvbInfo") or {}).get("size", 0) if method not in SNAPSHOTS else None, method)
+        for entry in volumeinfo
+        if entry.get("pvcName") and not entry.get("skipped") and (method := entry.get("backupMethod") or "")
+    }
+
+
+def volume_from(claim: str, expected_bytes: int | None, output: str | None, error: str | None = None, method: str = "") -> Volume:
     """`output`: the probe's line, None when it could not run; then `error` says why."""
+
+    def unread(why: str) -> Volume:
+        return Volume(claim, expected_bytes, None, None, None, False, 0, (), why, method)
+
     if output is None or not output.strip():
-        return Volume(claim, expected_bytes, None, None, None, False, 0, (), error or "the probe gave no answer")
+        return unread(error or "the probe gave no answer")
     try:
         seen = json.loads(output.strip().splitlines()[-1])
     except ValueError:
-        return Volume(claim, expected_bytes, None, None, None, False, 0, (), "the probe's answer is not JSON")
-    return Volume(
-        claim, expected_bytes, seen["files"], seen["bytes"], seen["tree_sha256"], seen["manifest"], seen["listed"], tuple(seen["wrong"])
-    )
+        return unread("the probe's answer is not JSON")
+    counts = (seen["files"], seen["bytes"], seen["tree_sha256"], seen["manifest"], seen["listed"], tuple(seen["wrong"]))
+    return Volume(claim, expected_bytes, *counts, method=method)
 
 
 def judge(facts: VolumeFacts, plan: DrillPlan) -> CheckResult:
@@ -119,6 +134,7 @@ def judge(facts: VolumeFacts, plan: DrillPlan) -> CheckResult:
     if not facts.claims_in_backup and not facts.volumes:
         return failed("at least one volume", "none: nothing was proven", (f"{facts.namespace}: no claim in {facts.backup}",))
     unread = [f"{facts.namespace}/{v.claim}: could not be read: {v.error}" for v in facts.volumes if v.bytes_ is None]
+    unread += [f"{facts.namespace}/{v.claim}: nothing to compare its bytes with, and no {MANIFEST}" for v in facts.volumes if _uncounted(v)]
     if unread and not bad:
         return inconclusive(expected, f"{seen}, {len(unread)} unread", unread)
     return expect(not bad, expected, seen, [*bad, *unread])
@@ -127,13 +143,20 @@ def judge(facts: VolumeFacts, plan: DrillPlan) -> CheckResult:
 def _problem(volume: Volume) -> str | None:
     if volume.bytes_ is None:
         return None
-    if volume.expected_bytes is None:
+    if volume.method in SNAPSHOTS and not volume.files:
+        return f"empty volume: {volume.method} in the backup, no file restored"
+    if volume.expected_bytes is None and volume.method not in SNAPSHOTS:
         return f"empty volume: the backup holds no data of it ({volume.files} files found)"
     if volume.wrong_files:
         return f"{len(volume.wrong_files)} files differ from its {MANIFEST}: {', '.join(volume.wrong_files[:5])}"
-    if volume.bytes_ != volume.expected_bytes:
+    if volume.expected_bytes is not None and volume.bytes_ != volume.expected_bytes:
         return f"{volume.bytes_} bytes, {volume.expected_bytes} backed up"
     return None
+
+
+def _uncounted(volume: Volume) -> bool:
+    """A volume of a snapshot that has files and no manifest of its own: nobody can say whether it is whole."""
+    return volume.method in SNAPSHOTS and bool(volume.files) and not volume.manifest_files
 
 
 def claims(contents: Iterable[str], namespace: str) -> tuple[str, ...]:

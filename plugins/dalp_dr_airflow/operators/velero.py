@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 WORKLOADS = ("deployments", "statefulsets")
 ATTEMPTS = 5  # a Restore is never run again: each try has a name of its own
 VOLUME_SECONDS = 300
+CLEAR_SECONDS = 60
 IDLE_POLL_SECONDS = 2.0
 LISTED = {  # collection template of every kind the inventory looks at in a sandbox namespace
     "v1": ("configmaps", "secrets", "services", "serviceaccounts", "persistentvolumeclaims", "pods"),
@@ -203,7 +204,8 @@ def clear(drill: Drill, role: str, name: str) -> None:
     namespace, selector = drill.plan.namespace(role), f"velero.io/restore-name={label_value(name)}"
     for path in (f"/apis/apps/v1/namespaces/{namespace}/{plural}" for plural in WORKLOADS):
         for item in drill.sandbox.list(path, selector):
-            remove(drill, item)
+            drill.sandbox.delete(path_of(item), item["metadata"]["uid"], foreground=True)  # gone only when its ReplicaSets and pods are
+            drill.sandbox.wait(path_of(item), lambda o: o is None, CLEAR_SECONDS, f"Removal of {item['metadata']['name']}")
     for plural in ("pods", "persistentvolumeclaims"):
         for item in drill.sandbox.list(f"/api/v1/namespaces/{namespace}/{plural}", selector):
             remove(drill, item)
@@ -296,11 +298,8 @@ class VolumeContentOperator(DrillOperator):
         plan, source = drill.plan, drill.plan.environment.source.namespace(role)
         backup = plan.backup(role).backup
         listed = volumes.claims(drill.backup_store.backup_resource_list(backup).get("v1/PersistentVolumeClaim", ()), source.name)
-        sizes = {
-            i["pvcName"]: (i.get("pvbInfo") or {}).get("size", 0)
-            for i in backups.of_namespace(drill.backup_store.backup_volumeinfo(backup), source.name)
-            if i.get("pvcName") and not i.get("skipped")
-        }
+        info = backups.of_namespace(drill.backup_store.backup_volumeinfo(backup), source.name)
+        held = volumes.held(info)
         live = [c["metadata"]["name"] for c in drill.sandbox.list(f"/api/v1/namespaces/{plan.namespace(role)}/persistentvolumeclaims")]
         own = f"{plan.environment.database.cluster}-" if role == plan.database_role else None
         mine = [c for c in live if own is None or not c.startswith(own)]
@@ -308,13 +307,13 @@ class VolumeContentOperator(DrillOperator):
         for pod in pods.values():
             remove(drill, pod)
             drill.sandbox.create(pod)
-        read = tuple(self.read(drill, claim, sizes.get(claim), pod) for claim, pod in sorted(pods.items()))
+        read = tuple(self.read(drill, claim, *held.get(claim, (None, "")), pod) for claim, pod in sorted(pods.items()))
         wanted = tuple(c for c in listed if own is None or not c.startswith(own))
         return Gathered("volumes", volumes.VolumeFacts(role, source.name, backup, read, wanted), role)
 
     @staticmethod
-    def read(drill: Drill, claim: str, expected_bytes: int | None, pod: dict[str, Any]) -> volumes.Volume:
+    def read(drill: Drill, claim: str, expected_bytes: int | None, method: str, pod: dict[str, Any]) -> volumes.Volume:
         try:
-            return volumes.volume_from(claim, expected_bytes, pod_output(drill, pod, VOLUME_SECONDS))
+            return volumes.volume_from(claim, expected_bytes, pod_output(drill, pod, VOLUME_SECONDS), method=method)
         except FactError as error:
-            return volumes.volume_from(claim, expected_bytes, None, error.diagnostics())
+            return volumes.volume_from(claim, expected_bytes, None, error.diagnostics(), method)

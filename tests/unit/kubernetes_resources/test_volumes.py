@@ -158,3 +158,34 @@ def test_the_probe_reads_only_and_is_ours() -> None:
 
 def test_claims_of_one_namespace() -> None:
     assert volumes.claims(["dalp/b", "other/c", "dalp/a", "dalp-support/d"], "dalp") == ("a", "b")
+
+
+SNAPSHOT = replace(FULL, expected_bytes=None, method="CSISnapshot")
+
+
+@pytest.mark.parametrize(
+    ("volume", "verdict", "words"),
+    [
+        pytest.param(SNAPSHOT, "pass", "", id="files, each as the volume's own manifest says"),
+        pytest.param(replace(SNAPSHOT, manifest=False, manifest_files=0), "inconclusive", "no SHA256SUMS", id="nothing to compare with"),
+        pytest.param(replace(SNAPSHOT, manifest_files=0), "inconclusive", "no SHA256SUMS", id="a manifest that lists nothing"),
+        pytest.param(replace(SNAPSHOT, files=0, bytes_=0, manifest=False, manifest_files=0), "fail", "no file restored", id="empty"),
+        pytest.param(replace(SNAPSHOT, wrong_files=("a.bin",)), "fail", "differ", id="a file differs"),
+    ],
+)
+def test_a_snapshot_counts_no_bytes_and_is_judged_by_what_the_volume_says_itself(volume: Volume, verdict: str, words: str) -> None:
+    result = judged("volumes", facts(volume))["volumes_hold_data"]
+    assert result.verdict.value == verdict
+    assert words in said(result)
+
+
+def test_what_a_backup_holds_of_each_claim() -> None:
+    entries = [
+        {"pvcName": "a", "backupMethod": "PodVolumeBackup", "pvbInfo": {"size": 7}},
+        {"pvcName": "b", "backupMethod": "PodVolumeBackup", "pvbInfo": {}},
+        {"pvcName": "c", "backupMethod": "CSISnapshot", "csiSnapshotInfo": {"size": 1 << 30}},
+        {"pvcName": "d", "backupMethod": "PodVolumeBackup", "skipped": True},
+        {"pvcName": "e", "backupMethod": ""},
+        {"backupMethod": "PodVolumeBackup", "pvbInfo": {"size": 3}},
+    ]
+    assert volumes.held(entries) == {"a": (7, "PodVolumeBackup"), "b": (0, "PodVolumeBackup"), "c": (None, "CSISnapshot")}
