@@ -11,6 +11,7 @@ from dalp_dr.errors import RefusedError
 from dalp_dr.model.plan import utc
 
 NEVER = "9999-12-31T00:00:00+00:00"
+JANITOR = "janitor"  # holds it while it removes what a dead drill left
 INCIDENT = "incident"  # begins the holder's name while a real recovery has the right of way
 
 
@@ -27,15 +28,15 @@ def name(environment: str) -> str:
     return f"dalp-drill-{environment}"
 
 
-def manifest(namespace: str, environment: str, drill_id: str, now: datetime, hours: float) -> dict[str, Any]:
-    """The Lease object of an environment, held by `drill_id` from `now` on."""
+def manifest(namespace: str, environment: str, drill_id: str, now: datetime, hours: float, label: str | None = None) -> dict[str, Any]:
+    """The Lease object of an environment, held by `drill_id` from `now` on. `label`: for a holder whose name is no label's value."""
     return {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
         "metadata": {
             "name": name(environment),
             "namespace": namespace,
-            "labels": naming.labels(drill_id, environment),
+            "labels": naming.labels(label or drill_id, environment),
             "annotations": {naming.ANNOTATION_EXPIRES: (now + timedelta(hours=hours)).isoformat()},
         },
         "spec": {

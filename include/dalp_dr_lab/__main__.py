@@ -10,6 +10,7 @@
     break FAULT        break the lab by ordinary means
     mend               undo every fault and back up again
     drill              run a drill and print what it found
+    stop               stop the running drill, with Airflow down too
     posture            one look of the hourly watch between drills, and what it found
     matrix [FAULT...]  drills on a broken lab: is each fault found and named? --resume goes on, --publish writes docs/faults.md
 
@@ -41,6 +42,7 @@ ELSEWHERE = {  # command: (module with main(argv), words put before the rest)
     "faults": ("faults", ["faults"]),
     "drill": ("drill", []),
     "posture": ("drill.posture", []),
+    "stop": ("stop", []),
     "matrix": ("matrix", []),
 }
 

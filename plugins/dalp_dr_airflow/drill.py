@@ -97,10 +97,13 @@ def environment_of(name: str) -> Environment:
 
 
 class Drill:
-    """One drill as a task sees it. Hooks are made when first asked for, from the connections the environment names."""
+    """One drill as a task sees it. Hooks are made when first asked for, from the connections the environment names.
 
-    def __init__(self, drill_id: str, environment: Environment, task_id: str, attempt: int) -> None:
-        self.drill_id, self.environment, self.task_id, self.attempt = drill_id, environment, task_id, attempt
+    `ending`: nothing is asked of it any more but its end, so that it does not matter whether the environment file was changed.
+    """
+
+    def __init__(self, drill_id: str, environment: Environment, task_id: str, attempt: int, ending: bool = False) -> None:
+        self.drill_id, self.environment, self.task_id, self.attempt, self.ending = drill_id, environment, task_id, attempt, ending
         self.began_at = now()
 
     @classmethod
@@ -123,7 +126,7 @@ class Drill:
             found = records.decode_plan(self.evidence.get(self.key("plan.json")))
         except EvidenceError as error:
             raise RefusedError(f"Drill {self.drill_id} has no plan.", "Clear the plan task; later stages need it.") from error
-        if environment_file.digest(self.environment) != found.environment_digest:
+        if not self.ending and environment_file.digest(self.environment) != found.environment_digest:
             raise RefusedError(
                 f"The environment file of {self.environment.name} was changed after the plan was frozen.",
                 "Undo that, or start a new drill.",

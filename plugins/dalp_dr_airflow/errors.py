@@ -21,5 +21,9 @@ class NotReadyError(AirflowFailException):
     """The decision is FIX. Raised by the only leaf, so that a drill is green for one reason alone."""
 
 
+class LeftBehindError(AirflowFailException):
+    """Something of a dead drill is still there, or only looks like a drill's: a person must look."""
+
+
 class SandboxKeptError(AirflowFailException):
     """The sandbox is kept for on-call; a failed teardown runs again when failed tasks are cleared."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 GONE_SECONDS = 180
 POLL_SECONDS = 1.0
+NOT_OURS, RETAINED = "not ours", "its reclaim policy is"  # in what no waiting removes
 
 
 class Removal:
@@ -54,13 +55,14 @@ class Removal:
         return tuple(gone)
 
     def wait(self, seconds: float = GONE_SECONDS) -> tuple[str, ...]:
-        """What is still there when all is gone or the time is up, each with what holds it."""
+        """What is still there when all that can go is gone or the time is up, each with what holds it."""
         deadline = time.monotonic() + seconds
-        while left := self.remaining():
-            if time.monotonic() > deadline:
-                break
+        while True:
+            left = self.remaining()
+            going = [name for name in left if NOT_OURS not in name and RETAINED not in name]
+            if not going or time.monotonic() > deadline:
+                return left
             time.sleep(POLL_SECONDS)
-        return left
 
     def remaining(self) -> tuple[str, ...]:
         """Everything of the drill that is there now: objects, volumes, transfers, Velero's files about its Restores."""
@@ -69,7 +71,7 @@ class Removal:
     def _objects(self) -> Iterator[str]:
         for item in self.found():
             if not ownership.proven(item, self.plan):
-                yield f"{ownership.title(item)} (not ours: it has this drill's label and another token)"
+                yield f"{ownership.title(item)} ({NOT_OURS}: it has this drill's label and another token)"
                 continue
             holders = ownership.held_by(item) if item["kind"] == "Namespace" else tuple(item["metadata"].get("finalizers") or ())
             yield ownership.title(item) + (f" (held by {'; '.join(holders)})" if holders else "")
@@ -79,7 +81,7 @@ class Removal:
         for volume in self.kubernetes.list("/api/v1/persistentvolumes"):
             if (volume["spec"].get("claimRef") or {}).get("namespace") in names:
                 policy = volume["spec"].get("persistentVolumeReclaimPolicy")
-                kept = f" (its reclaim policy is {policy}: restored data stays on it)" if policy != "Delete" else ""
+                kept = f" ({RETAINED} {policy}: restored data stays on it)" if policy != "Delete" else ""
                 yield f"{ownership.title(volume)}{kept}"
 
     def _transfers(self) -> Iterator[str]:

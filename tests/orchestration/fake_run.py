@@ -40,6 +40,9 @@ class FakeAirflow:
     def user(self) -> str:
         return "vera"
 
+    def run_state(self, dag_id: str, run_id: str) -> str | None:
+        return "running"
+
     def changes(self, since: str) -> list[dict[str, Any]]:
         if self.error:
             raise self.error

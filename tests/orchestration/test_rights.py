@@ -12,11 +12,11 @@ import pytest
 import yaml
 from kubernetes import client, config
 
-from dalp_dr.isolation import permissions, privileges, rbac, sandbox
+from dalp_dr.isolation import janitor, permissions, privileges, rbac, sandbox
 from dalp_dr.isolation.privileges import Access
 from dalp_dr.kubernetes_resources import restore
 from dalp_dr.model.plan import BackupPoint
-from dalp_dr.naming import LABEL_DRILL
+from dalp_dr.naming import LABEL_DRILL, LABEL_TOKEN
 from dalp_dr_lab.cluster import lifecycle, node
 from dalp_dr_lab.cluster.settings import Cluster
 from sandbox_sample import PLAN
@@ -275,3 +275,40 @@ def test_the_lease_is_admitted(ask: Call) -> None:
     }
     assert create(ask, DRILL, lease)[0] == 201
     assert create(ask, READER, lease)[0] == 403
+
+
+JANITOR = permissions.username("janitor")
+
+
+def test_the_janitor_may_do_what_it_needs(ask: Call) -> None:
+    needed = [access for grant in janitor.grants(ENVIRONMENT) for access in privileges._accesses(grant)]
+    assert needed
+    assert [str(access) for access in needed if not allowed(ask, access)] == []
+
+
+def test_the_janitor_reads_no_secret_and_makes_nothing(ask: Call) -> None:
+    places = [n.name for n in ENVIRONMENT.source.namespaces] + [PLAN.namespace("app"), ENVIRONMENT.source.velero_namespace]
+    wanted = [Access("janitor", verb, "", "secrets", "", n) for n in places for verb in ("get", "list", "create")]
+    wanted += [Access("janitor", "create", "velero.io", "restores", "", ENVIRONMENT.source.velero_namespace)]
+    wanted += [Access("janitor", verb, "", "pods", "", n) for n in places for verb in ("list", "delete")]
+    assert [str(access) for access in wanted if allowed(ask, access)] == []
+
+
+JANITORS = {
+    "a sandbox": (f"{PLAN.namespace('app')}-old", PLAN.labels, 200),
+    "a sandbox without its token": (PLAN.namespace("support"), {k: v for k, v in PLAN.labels.items() if k != LABEL_TOKEN}, 422),
+    "our labels on another namespace": ("somebodys", PLAN.labels, 422),
+    "production": ("dalp", None, 422),
+}
+
+
+@pytest.mark.parametrize("case", JANITORS)
+def test_the_janitor_deletes_owned_sandboxes_only(ask: Call, case: str) -> None:
+    name, labels, wanted = JANITORS[case]
+    if labels is not None:
+        made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+        assert ask(ADMINISTRATOR, "POST", PATHS["Namespace"], made)[0] == 201
+    status, answer = ask(JANITOR, "DELETE", f"{PATHS['Namespace']}/{name}?dryRun=All")
+    assert status == wanted, answer
+    if labels is not None:
+        ask(ADMINISTRATOR, "DELETE", f"{PATHS['Namespace']}/{name}")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from dalp_dr.cli import claims, environment, report, schema, sign, verify
+from dalp_dr.cli import claims, environment, report, schema, sign, stop, verify
 from dalp_dr.errors import DrillError
 from dalp_dr.text import visible
 
@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser of every command."""
     top = argparse.ArgumentParser(prog="python -m dalp_dr", description="Evidence of recovery drills: check, show, sign.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for part in (verify, report, claims, schema, environment, sign):
+    for part in (verify, report, claims, schema, environment, sign, stop):
         part.add_to(commands)
     for name, command in commands.choices.items():
         if name != "environment":

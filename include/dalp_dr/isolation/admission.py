@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dalp_dr.isolation.permissions import DRILL_ACCOUNT, DRILL_NAMESPACE, SANDBOX_ROLE, username
+from dalp_dr.isolation.permissions import DRILL_ACCOUNT, DRILL_NAMESPACE, JANITOR_ACCOUNT, SANDBOX_ROLE, username
 from dalp_dr.model.environment import Environment
-from dalp_dr.naming import LABEL_DRILL
+from dalp_dr.naming import LABEL_DRILL, LABEL_OWNED, LABEL_TOKEN, OWNER
 
 NEVER_RESTORED = (
     "clusters.postgresql.cnpg.io",
@@ -32,6 +32,7 @@ def policies(environment: Environment) -> list[dict[str, Any]]:
         _writes(environment),
         _bindings(),
         _namespaces(environment),
+        _janitor(environment),
     )
     return [document for policy in made for document in (policy, _binding(policy))]
 
@@ -248,3 +249,47 @@ def _namespaces(environment: Environment) -> dict[str, Any]:
     )
     policy["spec"]["matchConditions"] = [{"name": "identity", "expression": f"request.userInfo.username in ['{drill}', '{velero}']"}]
     return policy
+
+
+def _janitor(environment: Environment) -> dict[str, Any]:
+    kind, prefix = "request.resource.resource", environment.sandbox.namespace_prefix
+    owned = " && ".join(f"'{name}' in variables.it.metadata.labels" for name in (LABEL_DRILL, LABEL_TOKEN))
+    return _policy(
+        "dalp-dr-janitor",
+        "The janitor deletes what carries every ownership label of a drill, cancels transfers, and changes nothing else.",
+        [
+            _rule([""], ["namespaces", "configmaps"], ["CREATE", "UPDATE", "DELETE"]),
+            _rule(["velero.io"], ["restores", "podvolumerestores"], ["CREATE", "UPDATE", "DELETE"]),
+        ],
+        username(JANITOR_ACCOUNT),
+        {"it": _IT},
+        [
+            (
+                f"request.operation == 'DELETE' || {kind} == 'podvolumerestores'",
+                "the janitor makes and changes nothing",
+            ),
+            (
+                (
+                    f"{kind} == 'podvolumerestores' || (has(variables.it.metadata.labels) && {owned} && "
+                    f"'{LABEL_OWNED}' in variables.it.metadata.labels && variables.it.metadata.labels['{LABEL_OWNED}'] == '{OWNER}')"
+                ),
+                "what the janitor deletes carries every ownership label of a drill",
+            ),
+            (
+                f"{kind} != 'namespaces' || variables.it.metadata.name.startsWith('{prefix}')",
+                f"the janitor deletes no namespace but {prefix}*",
+            ),
+            (
+                f"!({kind} in ['configmaps', 'restores']) || variables.it.metadata.name.startsWith('drill-')",
+                "in Velero's namespace the janitor deletes nothing but drill-*",
+            ),
+            (
+                (
+                    f"{kind} != 'podvolumerestores' || (request.operation == 'UPDATE' && has(object.spec.cancel) && "
+                    "object.spec.cancel == true && object.spec.pod == oldObject.spec.pod && object.spec.volume == oldObject.spec.volume && "
+                    "object.spec.snapshotID == oldObject.spec.snapshotID)"
+                ),
+                "a PodVolumeRestore may only be cancelled",
+            ),
+        ],
+    )

@@ -15,6 +15,7 @@ from dalp_dr.model.environment import Environment, SourceNamespace
 DRILL_NAMESPACE = "dalp-dr"
 DRILL_ACCOUNT = "drill"
 READER_ACCOUNT = "source-reader"
+JANITOR_ACCOUNT = "janitor"
 SANDBOX_ROLE = "dalp-dr-sandbox"
 FIELD_MANAGER = "dalp-dr"
 RELEASE_REVISIONS = 30  # Helm release Secrets carry their revision in the name; RBAC has no patterns

@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 import yaml
 
-from dalp_dr.isolation import admission
+from dalp_dr.isolation import admission, janitor
 from dalp_dr.isolation.permissions import (
     DRILL_ACCOUNT,
     DRILL_NAMESPACE,
+    JANITOR_ACCOUNT,
     READER_ACCOUNT,
     Grant,
     Rule,
@@ -44,8 +45,7 @@ def render(environment: Environment, side: Sides = "both") -> str:
 
 def _documents(environment: Environment, side: Sides) -> Iterable[tuple[dict[str, Any], tuple[Rule, ...]]]:
     yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": DRILL_NAMESPACE}}, ()
-    accounts = {"source": READER_ACCOUNT, "sandbox": DRILL_ACCOUNT}
-    for where, account in accounts.items():
+    for account, where in ((READER_ACCOUNT, "source"), (DRILL_ACCOUNT, "sandbox"), (JANITOR_ACCOUNT, "sandbox")):
         if side in ("both", where):
             yield (
                 {
@@ -57,7 +57,7 @@ def _documents(environment: Environment, side: Sides) -> Iterable[tuple[dict[str
             )
     if side in ("both", "sandbox"):
         yield _priority(environment), ()
-    for grant in grants(environment):
+    for grant in (*grants(environment), *janitor.grants(environment)):
         if side in ("both", grant.side):
             yield _role(grant), grant.rules
             if grant.bound:

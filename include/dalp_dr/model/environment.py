@@ -235,6 +235,7 @@ class Connections(Document):
 
     source_kubernetes: str = "dalp_source_kubernetes"
     sandbox_kubernetes: str = "dalp_sandbox_kubernetes"
+    janitor_kubernetes: str = "dalp_janitor_kubernetes"  # removes what dead drills left in the sandbox cluster
     backup_store: str = "dalp_backup_store"
     object_storage: str = "dalp_object_storage"
     sandbox_object_read: str = "dalp_sandbox_object_read"

@@ -3,6 +3,6 @@
 `up` starts what does not run, and restarts what runs with other settings or older code; `down` ends it all.
 """
 
-from dalp_dr_lab.airflow.server import down, env, parsing_since, restart, status, up
+from dalp_dr_lab.airflow.server import down, env, parsing_since, restart, status, up, worker_variables
 
-__all__ = ["down", "env", "parsing_since", "restart", "status", "up"]
+__all__ = ["down", "env", "parsing_since", "restart", "status", "up", "worker_variables"]

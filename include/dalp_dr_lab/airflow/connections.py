@@ -22,6 +22,7 @@ class Outside:
 
     source_kubeconfig: Mapping[str, Any] = field(repr=False)
     sandbox_kubeconfig: Mapping[str, Any] = field(repr=False)
+    janitor_kubeconfig: Mapping[str, Any] = field(repr=False)
     s3_endpoint: str
     s3_region: str
     backup_reader: KeyPair
@@ -42,6 +43,7 @@ def connections(outside: Outside) -> dict[str, dict[str, Any]]:
     return {
         "dalp_source_kubernetes": _kubernetes(outside.source_kubeconfig),
         "dalp_sandbox_kubernetes": _kubernetes(outside.sandbox_kubeconfig),
+        "dalp_janitor_kubernetes": _kubernetes(outside.janitor_kubeconfig),
         "dalp_backup_store": _bucket(outside, outside.backup_reader),
         "dalp_object_storage": documents,
         "dalp_sandbox_object_read": documents,

@@ -19,6 +19,7 @@ def of(lab: Lab, places: Places) -> Outside:
     return Outside(
         source_kubeconfig=identities.kubeconfig(lab, places, "source-reader"),
         sandbox_kubeconfig=identities.kubeconfig(lab, places, "drill"),
+        janitor_kubeconfig=identities.kubeconfig(lab, places, "janitor"),
         s3_endpoint=lab.s3_endpoint,
         s3_region=REGION,
         backup_reader=key("backup-reader"),

@@ -33,7 +33,7 @@ def up(lab: Lab) -> None:
     own = configuration.variables(places, chosen, lab.tools)
     with step("Airflow's database"):
         _database(lab, places, chosen, own)
-    variables = {**own, **as_variables({**connections(outside.of(lab, places)), **overrides.read(lab)})}
+    variables = worker_variables(lab)
     fingerprint = _fingerprint(lab, variables)
     if _running(places).get("fingerprint") != fingerprint:
         components.stop(lab, COMPONENTS)
@@ -81,6 +81,13 @@ def env(lab: Lab) -> dict[str, str]:
     places = Places(lab.checkout, lab.home)
     users = ",".join(f"{user}:{password}" for user, password in settings.users(places).items())
     return {"AIRFLOW_URL": settings.load(places, lab.port).url, "AIRFLOW_USERS": users}
+
+
+def worker_variables(lab: Lab) -> dict[str, str]:
+    """The environment of a worker, its connections included: for commands that must do without Airflow."""
+    places = Places(lab.checkout, lab.home)
+    chosen = settings.load(places, lab.port)
+    return {**configuration.variables(places, chosen, lab.tools), **as_variables({**connections(outside.of(lab, places)), **overrides.read(lab)})}
 
 
 def parsing_since(lab: Lab) -> datetime:

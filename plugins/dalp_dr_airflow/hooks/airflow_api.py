@@ -13,7 +13,7 @@ from airflow.sdk import BaseHook
 
 from dalp_dr.errors import FactError, InputError
 from dalp_dr_airflow.hooks.connections import endpoint
-from dalp_dr_airflow.hooks.errors import RetryPolicy, translate
+from dalp_dr_airflow.hooks.errors import Missing, RetryPolicy, translate
 
 TIMEOUT_SECONDS = 30.0
 PAGE = 100
@@ -73,6 +73,13 @@ class AirflowApiHook(BaseHook):
         """Every task of a run in its newest attempt."""
         path = f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}/taskInstances"
         return list(self._pages(path, "task_instances", []))
+
+    def run_state(self, dag_id: str, run_id: str) -> str | None:
+        """State of a run, e.g. "running"; None when Airflow does not know it."""
+        try:
+            return str(self._get(f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}")["state"])
+        except Missing:
+            return None
 
     def _pages(self, path: str, name: str, words: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
         offset = 0

@@ -23,6 +23,11 @@ def close(drill: Drill, kind: decide.OutcomeKind, bundle_sha256: str | None, rea
     ledger.copy(drill.evidence, FolderStore(home()))
 
 
+def close_without_plan(drill: Drill, why: str) -> None:
+    """The closing entry of a drill that was stopped before its plan was frozen."""
+    close(drill, decide.OutcomeKind.ABORTED, None, why)
+
+
 def why_stopped(drill: Drill) -> str | None:
     """Who ended the run, with `stop` or in Airflow; None when nobody is known to have done so."""
     if said := fence.stopped(drill):

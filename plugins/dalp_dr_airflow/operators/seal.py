@@ -168,7 +168,7 @@ def record_audit(drill: Drill) -> None:
     if not drill.is_planned():
         return  # nothing is sealed either
     number = 1 + sum(r.kind == "run_audit" for r in drill.records())
-    own = Drill(drill.drill_id, drill.environment, drill.task_id, number)
+    own = Drill(drill.drill_id, drill.environment, drill.task_id, number, drill.ending)
     for judged in own.conclude([attempt("run_audit", lambda: audit.look(drill))]):
         show(judged)
 

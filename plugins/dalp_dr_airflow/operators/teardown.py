@@ -69,6 +69,8 @@ def remove(drill: Drill, seconds: float = GONE_SECONDS) -> tuple[tuple[str, ...]
 
 
 def say(drill: Drill, removed: tuple[str, ...], remaining: tuple[str, ...], kept_until: str | None) -> None:
-    """The teardown's signed statement about the newest bundle, and its entry in the ledger."""
+    """The teardown's signed statement about the newest bundle, and its entry in the ledger. What was said already is not said again."""
+    if not (removed or remaining or kept_until) and fence.torn_down(drill):
+        return
     said = statement.teardown(drill.drill_id, newest_bundle(drill).manifest_sha256, now(), removed, remaining, kept_until)
     state_after_seal(drill, "teardown", said, {"kept_until": kept_until} if kept_until else {"remaining": list(remaining)})

@@ -14,6 +14,7 @@ from dalp_dr_lab.airflow.places import Places
 OUTSIDE = Outside(
     source_kubeconfig={"current-context": "source-reader"},
     sandbox_kubeconfig={"current-context": "drill"},
+    janitor_kubeconfig={"current-context": "janitor"},
     s3_endpoint="http://10.250.255.1:1",
     s3_region="us-east-1",
     backup_reader=KeyPair("reader", "secret-1"),
@@ -30,6 +31,7 @@ OUTSIDE = Outside(
 NAMES = {
     "dalp_source_kubernetes",
     "dalp_sandbox_kubernetes",
+    "dalp_janitor_kubernetes",
     "dalp_backup_store",
     "dalp_object_storage",
     "dalp_sandbox_object_read",
