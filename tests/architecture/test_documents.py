@@ -119,7 +119,7 @@ def test_a_decision_says_what_was_rejected(record: Path) -> None:
 
 def test_commands_of_the_core_in_the_documents_exist() -> None:
     done = subprocess.run([sys.executable, "-m", "dalp_dr", "--help"], cwd=ROOT / "include", capture_output=True, text=True, check=False)
-    verbs = set(re.findall(r"\b(verify|report|claims|schema|environment|sign)\b", done.stdout))
+    verbs = set(re.findall(r"\b(verify|report|claims|schema|environment|sign|stop)\b", done.stdout))
     used = {v for page in PAGES for v in re.findall(r"python -m dalp_dr ([a-z]+)", page.read_text())}
     assert used
     assert used <= verbs
