@@ -87,7 +87,8 @@ def worker_variables(lab: Lab) -> dict[str, str]:
     """The environment of a worker, its connections included: for commands that must do without Airflow."""
     places = Places(lab.checkout, lab.home)
     chosen = settings.load(places, lab.port)
-    return {**configuration.variables(places, chosen, lab.tools), **as_variables({**connections(outside.of(lab, places)), **overrides.read(lab)})}
+    found = {**connections(outside.of(lab, places)), **overrides.read(lab)}
+    return {**configuration.variables(places, chosen, lab.tools), **as_variables(found)}
 
 
 def parsing_since(lab: Lab) -> datetime:
