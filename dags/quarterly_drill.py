@@ -10,14 +10,14 @@ functionality (`start`, `reconcile`), document recovery time (`measure`, `seal`)
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, CronTriggerTimetable
+from airflow.sdk import DAG
 
 from dalp_dr_airflow.task_groups import flow, settings
 
 with DAG(
     "quarterly_drill",
     description="Restore, start, reconcile, measure, sign: can this DALP be recovered?",
-    schedule=CronTriggerTimetable("0 6 * 1,4,7,10 TUE#1", timezone="UTC"),  # no start_date: nothing fires on unpausing
+    schedule=settings.calendar(),  # a slot that has passed never fires
     max_active_runs=1,
     allowed_run_types=["scheduled", "manual"],
     doc_md=__doc__,

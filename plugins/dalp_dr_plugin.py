@@ -7,6 +7,7 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 
 from dalp_dr_airflow.deadlines import DrillStartDeadline
+from dalp_dr_airflow.timetables.quarters import DrillCalendarTimetable
 from dalp_dr_airflow.web.lazy import LazyApplication
 
 
@@ -17,10 +18,11 @@ def pages() -> Any:
 
 
 class DalpRecoveryDrillPlugin(AirflowPlugin):
-    """Deadline reference of the drills; their pages, as a tab of each run and below Browse."""
+    """Deadline reference and calendar of the drills; their pages, as a tab of each run and below Browse."""
 
     name = "dalp_recovery_drill"
     deadline_references = [DrillStartDeadline]
+    timetables = [DrillCalendarTimetable]
     fastapi_apps = [{"app": LazyApplication(pages), "url_prefix": "/drills", "name": "DALP recovery drills"}]
     external_views = [
         {

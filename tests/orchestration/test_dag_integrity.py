@@ -78,17 +78,21 @@ def test_unpausing_starts_nothing(dag: Any) -> None:
     assert [t.task_id for t in dag.tasks if t.start_date is not None] == []
 
 
-def test_the_quarterly_drill_runs_on_the_first_tuesday_of_a_quarter(dagbag: Any) -> None:
+def test_the_quarterly_drill_runs_on_the_first_tuesday_of_a_quarter(dagbag: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import pendulum
     from airflow.serialization.serialized_objects import DagSerialization
     from airflow.timetables.base import TimeRestriction
 
+    from dalp_dr_airflow.timetables import quarters
+
     timetable = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dagbag.dags["quarterly_drill"])).timetable
-    found, after = [], pendulum.datetime(2026, 1, 1, tz="UTC")
+    clock = [pendulum.datetime(2026, 1, 1, tz="UTC")]
+    monkeypatch.setattr(quarters, "now", lambda: clock[-1])
+    found = []
     for _ in range(4):
-        info = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=TimeRestriction(after, None, True))
+        info = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=TimeRestriction(None, None, False))
         found.append(info.run_after.isoformat())
-        after = info.run_after.add(minutes=1)
+        clock.append(info.run_after.add(minutes=11))
     assert found == ["2026-01-06T06:00:00+00:00", "2026-04-07T06:00:00+00:00", "2026-07-07T06:00:00+00:00", "2026-10-06T06:00:00+00:00"]
 
 

@@ -167,3 +167,39 @@ def test_airflow_knows_pages_and_buttons(dagbag: Any) -> None:
     assert "/drills" in {app["url_prefix"] for app in apps}
     task = dagbag.dags["quarterly_drill"].get_task("verify.volumes")
     assert {link.name for link in task.operator_extra_links} == {"Drill report", "Runbook"}
+
+
+def a_posture(at: str) -> dict[str, Any]:
+    row = {
+        "check": "wal_lag",
+        "subject": "dalp-pg",
+        "surface": "database",
+        "question": "Does WAL arrive?",
+        "verdict": "fail",
+        "expected": "at most 900 s",
+        "observed": HOSTILE,
+        "findings": [HOSTILE],
+        "next_step": "Look.",
+        "runbook": "posture.md#wal-lag",
+        "accepted": None,
+    }
+    accepted = {**row, "check": "retention_table_kept", "accepted": "one tier is enough (olga, until 2027-01-01)"}
+    said = {"verdict": "fail", "at": at, "next_drill": "2027-01-05T06:00:00+00:00", "rows": [accepted, row]}
+    return {"schema_version": 1, "environments": {"lab": said}}
+
+
+def test_the_watch_has_a_page_worst_first_and_says_that_it_claims_nothing(home: Path, client: TestClient) -> None:
+    (home / "posture.json").write_text(json.dumps(a_posture("2020-01-01T00:00:00+00:00")))
+    text = client.get("/posture").text
+    assert text.index("wal_lag") < text.index("retention_table_kept")
+    assert "runbooks/posture.html#wal-lag" in text
+    assert "no proof of recovery" in text and "too long ago" in text
+    assert "<script>" not in text and "\u202e" not in text
+    assert "Declared deviation: one tier is enough" in text
+    assert "looked at 2020-01-01" in client.get("/").text
+
+
+def test_before_the_first_look_the_page_says_what_to_do(home: Path, client: TestClient) -> None:
+    assert "backup_posture" in client.get("/posture").text
+    (home / "posture.json").write_text("{")
+    assert client.get("/").status_code == 200

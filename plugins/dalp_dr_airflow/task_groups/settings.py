@@ -10,9 +10,11 @@ from airflow.sdk import BaseOperator, DeadlineAlert, ExceptionRetryPolicy, Param
 
 from dalp_dr.model.check import Surface
 from dalp_dr.model.environment import Environment
+from dalp_dr.posture.calendar import QUARTER_MONTHS
 from dalp_dr_airflow.deadlines import DrillStartDeadline
 from dalp_dr_airflow.drill import INCLUDE, environment_of
 from dalp_dr_airflow.notifications.deadlines import on_deadline_missed
+from dalp_dr_airflow.timetables.quarters import DrillCalendarTimetable
 
 RETRIES = ExceptionRetryPolicy(
     rules=[
@@ -59,6 +61,11 @@ def environments() -> list[str]:
 def default_environment() -> Environment:
     """The first environment; a run names its own in the form."""
     return environment_of(environments()[0])
+
+
+def calendar(months: tuple[int, ...] = QUARTER_MONTHS) -> DrillCalendarTimetable:
+    """The default environment's drill calendar, for the given months."""
+    return DrillCalendarTimetable(default_environment().calendar, months)
 
 
 def form(surfaces: bool = False) -> dict[str, Param]:

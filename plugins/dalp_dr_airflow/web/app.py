@@ -13,6 +13,7 @@ from dalp_dr.errors import InputError
 from dalp_dr.report import runbook, style
 from dalp_dr.text import moment, seconds, visible
 from dalp_dr_airflow.web import files
+from dalp_dr_airflow.web.posture import standings
 
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "private, no-store"}
 SHOWN = ("drill_id", "environment", "decision", "outcome", "run_id", "dag_id", "bundle_sha256", "ledger_head")
@@ -31,6 +32,7 @@ def make() -> FastAPI:
     app.add_exception_handler(InputError, _not_there)
     app.get("/")(index)
     app.get("/run")(run)
+    app.get("/posture")(posture)
     app.get("/runbooks/{name}.html")(runbook_page)
     app.get("/{drill_id}/")(drill)
     app.get("/{drill_id}/bundle.tar")(bundle)
@@ -45,7 +47,7 @@ async def _not_there(request: Request, error: Exception) -> Response:
 
 def index() -> Response:
     """Every drill, newest first, and what may be published."""
-    page = style.page("drills.html.j2", drills=[_row(s) for s in files.drills()], claims=_claims())
+    page = style.page("drills.html.j2", drills=[_row(s) for s in files.drills()], claims=_claims(), postures=standings())
     return HTMLResponse(page, headers=HEADERS)
 
 
@@ -55,6 +57,11 @@ def run(dag_id: Annotated[str, Query(max_length=250)], run_id: Annotated[str, Qu
     if found is None:
         raise InputError("This run has no evidence yet.", "A drill writes its report when it is sealed.")
     return RedirectResponse(f"{found}/", 307, HEADERS)
+
+
+def posture() -> Response:
+    """Every question of the hourly watch with its answer, the worst first; an old answer is said to be old."""
+    return HTMLResponse(style.page("posture.html.j2", environments=standings()), headers=HEADERS)
 
 
 def runbook_page(name: str) -> Response:

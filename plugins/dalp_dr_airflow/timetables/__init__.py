@@ -1,0 +1,1 @@
+"""When drills start."""
