@@ -141,5 +141,11 @@ def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> tuple
     return tuple(told)
 
 
+def newly_red(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows that fail now, uncovered, and did not the time before: on-call is told once, not every hour."""
+    old = {(r["check"], r["subject"]): _said(r) for r in (before or {}).get("rows") or ()}
+    return [r for r in after["rows"] if _said(r) == Verdict.FAIL.value and old.get((r["check"], r["subject"])) != Verdict.FAIL.value]
+
+
 def _said(row: Mapping[str, Any]) -> str:
     return "accepted" if row.get("accepted") else str(row["verdict"])

@@ -14,6 +14,7 @@ from dalp_dr.evidence import canonical
 from dalp_dr.posture import metrics, standing
 from dalp_dr_airflow.assets import POSTURE
 from dalp_dr_airflow.drill import masked
+from dalp_dr_airflow.notifications.outcomes import posture_turned_red
 from dalp_dr_airflow.operators.posture import raise_unless_passed
 from dalp_dr_airflow.operators.seal import home
 from dalp_dr_airflow.watch import Watch
@@ -39,10 +40,13 @@ class PostureReportOperator(BaseOperator):
         found = watch.records()
         rows = standing.rows(found, watch.plan)
         said = standing.document(rows, watch.plan)
-        changed = standing.changes(written(self.environment), said)
+        before = written(self.environment)
+        changed = standing.changes(before, said)
         watch.evidence.put(watch.key(f"posture-{watch.attempt:02d}.json"), canonical.dumps({**said, "changes": list(changed)}))
         write(self.environment, said)
         self.publish(watch, metrics.text(rows, found, watch.plan))
+        if newly := standing.newly_red(before, said):
+            posture_turned_red(watch.environment.name, watch.drill_id, newly)
         for line in changed:
             self.log.info("%s", line)
         counts = {v: sum(r.counts.value == v for r in rows) for v in ("pass", "inconclusive", "fail")}

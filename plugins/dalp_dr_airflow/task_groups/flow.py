@@ -18,6 +18,7 @@ from datetime import timedelta
 from airflow.sdk import BaseOperator, TaskGroup, TriggerRule
 
 from dalp_dr_airflow.assets import EVIDENCE
+from dalp_dr_airflow.notifications.outcomes import on_not_ready
 from dalp_dr_airflow.operators.archive_after import ArchiveAfterOperator
 from dalp_dr_airflow.operators.chain import CatchUpOperator, ChainContinuityOperator, InFlightCensusOperator, ReconciliationOperator
 from dalp_dr_airflow.operators.configuration import HelmConfigurationOperator
@@ -200,7 +201,14 @@ def sign_off(sealed: BaseOperator, owners: Sequence[str]) -> BaseOperator:
 def decide(said: Tasks, surfaces_only: bool) -> BaseOperator:
     """READY or FIX. The only leaf."""
     with TaskGroup("decide", tooltip="READY, or FIX with its reasons"):
-        decided = DecideOperator(task_id="decision", surfaces_only=surfaces_only, trigger_rule=ALWAYS, retries=0, outlets=[EVIDENCE])
+        decided = DecideOperator(
+            task_id="decision",
+            surfaces_only=surfaces_only,
+            trigger_rule=ALWAYS,
+            retries=0,
+            outlets=[EVIDENCE],
+            on_failure_callback=on_not_ready,
+        )
         said >> decided
     return decided
 
