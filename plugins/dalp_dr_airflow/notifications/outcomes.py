@@ -27,8 +27,7 @@ def on_not_ready(context: dict[str, Any]) -> None:
             drill_id,
             str(context["params"].get("environment") or ""),
             f"Drill {drill_id} ended {summary.get('decision') or 'without a decision'}",
-            [f"{r.get('check')} ({r.get('subject') or r.get('surface')}): {r.get('observed')}" for r in reasons]
-            or [str(context.get("exception"))],
+            found or [str(context.get("exception"))],
             str(first.get("next_step") or NO_SUMMARY),
             str(first.get("runbook") or "drill.md#refused"),
             "warning",
