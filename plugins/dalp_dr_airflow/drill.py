@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dalp_dr import catalogue, naming
-from dalp_dr.errors import EvidenceError, FactError, RefusedError
+from dalp_dr.errors import EvidenceError, FactError, InputError, RefusedError
 from dalp_dr.evidence import canonical, records, redaction
 from dalp_dr.model import environment_file
 from dalp_dr.model.check import Check, CheckResult, Verdict, inconclusive, worst
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from dalp_dr_airflow.hooks.kubernetes_sandbox import SandboxKubernetesHook
     from dalp_dr_airflow.hooks.kubernetes_source import SourceKubernetesHook
     from dalp_dr_airflow.hooks.object_versions import ObjectVersionHook
+    from dalp_dr_airflow.hooks.source_database import SourceDatabaseHook
     from dalp_dr_airflow.hooks.velero import VeleroHook
 
 INCLUDE = Path(os.environ.get("DALP_DR_INCLUDE") or Path(__file__).resolve().parents[2] / "include")
@@ -181,6 +182,16 @@ class Drill:
         return CnpgHook(self.sandbox)
 
     @cached_property
+    def source_database(self) -> SourceDatabaseHook:
+        """Raises InputError where the environment names no connection to it."""
+        from dalp_dr_airflow.hooks.source_database import SourceDatabaseHook
+
+        named = self.environment.connections.source_database
+        if named is None:
+            raise InputError("The environment names no connection to production's database.", "Set connections.source_database.")
+        return SourceDatabaseHook(named)
+
+    @cached_property
     def backup_store(self) -> BackupStoreHook:
         from dalp_dr_airflow.hooks.backup_store import BackupStoreHook
 
@@ -245,6 +256,11 @@ class Drill:
             timeout_seconds,
             variables,
         )
+
+    def sql_rows(self, text: str, timeout_seconds: float = 60) -> list[dict[str, Any]]:
+        """Rows of one SQL text of the core's own, read in the sandbox database."""
+        database = self.plan.environment.database
+        return self.cnpg.psql(self.plan.namespace(self.plan.database_role), database.cluster, database.database, text, timeout_seconds)
 
     def sql_text(self, name: str) -> str:
         """One SQL text of the profile."""

@@ -36,7 +36,7 @@ class Server:
         self.folder, self.process = folder, None
         folder.parent.mkdir(parents=True, exist_ok=True)
         words = [str(programs() / "initdb"), "-D", str(folder), "-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-locale", "-N"]
-        self._run(words + (["--data-checksums"] if checksums else []))
+        self.run(words + (["--data-checksums"] if checksums else []))
         self.port = free_port()
 
     @classmethod
@@ -63,7 +63,7 @@ class Server:
 
     def stop(self) -> None:
         if self.process is not None:
-            self._run([str(programs() / "pg_ctl"), "-D", str(self.folder), "-m", "fast", "-w", "stop"])
+            self.run([str(programs() / "pg_ctl"), "-D", str(self.folder), "-m", "fast", "-w", "stop"])
             self.process.wait(timeout=60)
             self.process = None
 
@@ -85,7 +85,7 @@ class Server:
             data.seek(offset)
             data.write(bytes([byte[0] ^ 0xFF]))
 
-    def _run(self, words: list[str]) -> None:
+    def run(self, words: list[str]) -> None:
         done = subprocess.run(unprivileged(words), capture_output=True, text=True, cwd="/", check=False)
         assert done.returncode == 0, done.stderr
 

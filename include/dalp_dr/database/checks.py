@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dalp_dr.database import integrity, recovered, recovery_point, wal_archive
+from dalp_dr.database import comparison, integrity, recovered, recovery_point, wal_archive
 from dalp_dr.model.check import Check, CheckResult, Stage, Surface
 from dalp_dr.model.plan import DrillPlan
 from dalp_dr.model.record import RecordKind
+
+
+def _where_production_is_read(plan: DrillPlan) -> tuple[str, ...]:
+    return ("drill",) if plan.environment.connections.source_database else ()
+
 
 KINDS: tuple[RecordKind, ...] = (
     RecordKind("wal_archive", wal_archive.WalArchive, "preflight"),
@@ -16,6 +21,7 @@ KINDS: tuple[RecordKind, ...] = (
     RecordKind("database_recovery", recovered.DatabaseRecovery, "restore"),
     RecordKind("database_recovery_point", recovery_point.RecoveryPoint, "verify", seed_row="Database checkpoint or WAL end"),
     RecordKind("database_integrity", integrity.DatabaseIntegrity, "verify"),
+    RecordKind("source_comparison", comparison.SourceComparison, "verify", _where_production_is_read),
 )
 
 
@@ -164,6 +170,26 @@ CHECKS: tuple[Check, ...] = (
         integrity.judge_sequences,
         "Set the sequence past the largest value (setval), in production too; find out who wrote the column by hand.",
         "sequence-behind",
+        since=2,
+    ),
+    _check(
+        "rows_match_source",
+        "source_comparison",
+        Stage.VERIFY,
+        "Are production's rows in the copy, equal in all columns?",
+        comparison.judge_rows,
+        "Look at the named rows on both sides; restore an older base backup to see since when they differ.",
+        "rows-differ",
+        since=2,
+    ),
+    _check(
+        "catalogue_matches_source",
+        "source_comparison",
+        Stage.VERIFY,
+        "Does the copy consist of the same tables, functions and extensions as production?",
+        comparison.judge_catalogue,
+        "Check that the right database was restored; compare the named definitions on both sides.",
+        "catalogue-differs",
         since=2,
     ),
 )

@@ -126,6 +126,7 @@ class Database(Document):
     pitr_window_days: Annotated[int, Field(gt=0)] = 30
     required_tables: tuple[str, ...] = ()
     index_check_gib: Annotated[float, Field(ge=0)] = 32  # B-tree indexes compared with all rows; more than this: a seeded sample
+    comparison_gib: Annotated[float, Field(gt=0)] = 8  # of production's tables read for the comparison with the copy; more: a seeded sample
 
 
 class Bucket(Document):
@@ -245,6 +246,7 @@ class Connections(Document):
     api: str = "dalp_api"
     configuration_repository: str = "dalp_configuration_repository"
     evidence_signing: str = "dalp_evidence_signing"
+    source_database: str | None = None  # a role that can only read; None: rows are not compared with production's
     airflow_api: str = "dalp_airflow_api"  # who cleared tasks of a run is read from Airflow itself
 
 

@@ -31,6 +31,8 @@ class Outside:
     rpc_primary_url: str
     rpc_secondary_url: str
     api_key: str = field(repr=False)
+    source_database_host: str
+    source_database_password: str = field(repr=False)
     configuration_repository: str
     signing_key_pem: str = field(repr=False)
     airflow_url: str
@@ -51,6 +53,14 @@ def connections(outside: Outside) -> dict[str, dict[str, Any]]:
         "dalp_rpc_primary": {"conn_type": "http", "host": outside.rpc_primary_url},
         "dalp_rpc_secondary": {"conn_type": "http", "host": outside.rpc_secondary_url},
         "dalp_api": {"conn_type": "http", "password": outside.api_key},
+        "dalp_source_database": {
+            "conn_type": "postgres",
+            "host": outside.source_database_host,
+            "port": 5432,
+            "schema": "dalp",
+            "login": "dalp_reader",
+            "password": outside.source_database_password,
+        },
         "dalp_configuration_repository": {"conn_type": "git", "host": outside.configuration_repository},
         "dalp_evidence_signing": {
             "conn_type": "generic",

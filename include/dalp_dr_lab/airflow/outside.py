@@ -28,6 +28,8 @@ def of(lab: Lab, places: Places) -> Outside:
         rpc_primary_url=lab.rpc_url("primary"),
         rpc_secondary_url=lab.rpc_url("secondary"),
         api_key=installation.load(lab).reader_api_key,
+        source_database_host=lab.kubectl("-n", "dalp", "get", "service", "dalp-pg-rw", "-o", "jsonpath={.spec.clusterIP}"),
+        source_database_password=installation.load(lab).database_reader_password,
         configuration_repository=str(configuration.repository(lab)),
         signing_key_pem=signing.private_key(places),
         airflow_url=settings.load(places, lab.port).url,

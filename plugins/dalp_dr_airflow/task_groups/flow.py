@@ -23,6 +23,7 @@ from dalp_dr_airflow.operators.archive_after import ArchiveAfterOperator
 from dalp_dr_airflow.operators.chain import CatchUpOperator, ChainContinuityOperator, InFlightCensusOperator, ReconciliationOperator
 from dalp_dr_airflow.operators.configuration import HelmConfigurationOperator
 from dalp_dr_airflow.operators.database import CnpgRecoveryOperator, RecoveryPointProofOperator
+from dalp_dr_airflow.operators.database_comparison import SourceComparisonOperator
 from dalp_dr_airflow.operators.database_integrity import DatabaseIntegrityOperator
 from dalp_dr_airflow.operators.decide import DecideOperator
 from dalp_dr_airflow.operators.exposure import BackupExposureOperator, SandboxExposureOperator
@@ -117,6 +118,7 @@ def verify(proven: BaseOperator, restored: Tasks) -> Tasks:
         database = [
             RecoveryPointProofOperator(task_id="recovery_point", trigger_rule=LEARN),
             DatabaseIntegrityOperator(task_id="database_integrity", trigger_rule=LEARN),
+            SourceComparisonOperator(task_id="source_comparison", trigger_rule=LEARN),
             BucketVersionCheckOperator(task_id="object_versions", trigger_rule=LEARN),
             # Chain, balances and what was under way are read at rest: a released worker or indexer would change them.
             ChainContinuityOperator(task_id="chain", trigger_rule=LEARN),
