@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive_sample import ROOT, SEGMENT_BYTES, Bucket, key, minute
@@ -68,6 +68,7 @@ def test_timestamp_in_a_gap_is_refused_and_the_gap_named() -> None:
     assert point.choose("timestamp", minute(45), bucket.read(), LAST, "seed").target_time == minute(45)
 
 
+@settings(deadline=None)  # a busy machine is no wrong answer
 @given(st.text(max_size=20))
 def test_random_is_repeatable_and_always_restorable(seed: str) -> None:
     bucket, _, _ = two_backups()
