@@ -102,7 +102,7 @@ class Result:
 
 def run(side: Side, timeout_seconds: float = 300) -> Run:
     """One run of a side in a process of its own. AssertionError with the program's words when it fails."""
-    path = os.pathsep.join(str(ROOT / part) for part in ("include", "plugins", "tests/unit", "tests/benchmarks"))
+    path = os.pathsep.join(str(ROOT / part) for part in ("include", "plugins", "tests/unit", "tests/postgres", "tests/benchmarks"))
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, str(PROGRAMS / side.program), *side.arguments],

@@ -73,6 +73,12 @@ class Server:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def program(self, name: str, *words: str) -> None:
+        """A program of PostgreSQL's against this server."""
+        command = [str(programs() / name), "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", *words, "postgres"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
     def file_of(self, relation: str, database: str = "postgres") -> Path:
         return self.folder / self.psql(f"select pg_relation_filepath('{relation}')", database)
 

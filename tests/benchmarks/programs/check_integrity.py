@@ -1,0 +1,19 @@
+"""Every page and every row of a server by the integrity plan. Arguments: port, sessions. A new connection for each part, as in a drill."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+from postgres_server import drill_on
+
+from dalp_dr.database import integrity
+from dalp_dr_airflow.operators.database_integrity import DatabaseIntegrityOperator
+from side import Work, report
+
+drill = drill_on(SimpleNamespace(port=sys.argv[1]))  # type: ignore[arg-type]
+operator = DatabaseIntegrityOperator(task_id="integrity", sessions=int(sys.argv[2]))
+with Work() as work:
+    facts: integrity.DatabaseIntegrity = operator.integrity(drill).facts
+result = integrity.judge_integrity(facts, drill.plan)
+report(found={"verdict": result.verdict, "findings": sorted(result.findings)}, **work.seconds)
