@@ -16,12 +16,10 @@ from dalp_dr.database.rows import Rows, integer, required, text
 from dalp_dr.errors import FactError
 from dalp_dr.model.plan import utc
 
-RANGE_BLOCKS = 4096
-FINE_BLOCKS = 128
-RANGES_AT_ONCE = 16
+RANGE_BLOCKS = 512
+FINE_BLOCKS = 32
+RANGES_AT_ONCE = 32
 XIDS = 2**32
-PRELUDE = """select set_config('search_path', '', true), set_config('datestyle', 'ISO, YMD', true),
-    set_config('intervalstyle', 'iso_8601', true), set_config('bytea_output', 'hex', true), set_config('extra_float_digits', '1', true)"""
 
 
 @dataclass(frozen=True)
@@ -130,14 +128,14 @@ def digests_sql(parts: Iterable[Range], before: int) -> str:
         f"from only {p.table.name} dalp_dr_row where {_where(p, before)}"
         for number, p in enumerate(parts)
     ]
-    return f"{PRELUDE};\n" + "\nunion all ".join(each)
+    return "\nunion all ".join(each)
 
 
 def versions_sql(part: Range, before: int) -> str:
     """Every row version of a range."""
     key = f"left(concat_ws('/', {part.table.key}), 120)" if part.table.key else "''"
     return (
-        f"{PRELUDE};\nselect ctid::text as place, xmin::text as writer, {_hash(part.table)}::text as hash, {key} as key "
+        f"select ctid::text as place, xmin::text as writer, {_hash(part.table)}::text as hash, {key} as key "
         f"from only {part.table.name} dalp_dr_row where {_where(part, before)}"
     )
 
@@ -146,7 +144,7 @@ def columns_sql(table: Table, places: Iterable[str]) -> str:
     """A hash of each column of some row versions."""
     each = ", ".join(f"coalesce(hashtextextended({c}::text, 0)::text, '')" for c in table.columns)
     listed = ", ".join(f"'{p}'" for p in places)
-    return f"{PRELUDE};\nselect ctid::text as place, concat_ws(',', {each}) as hashes from only {table.name} where ctid in ({listed})"
+    return f"select ctid::text as place, concat_ws(',', {each}) as hashes from only {table.name} where ctid in ({listed})"
 
 
 def committed_sql(writers: Iterable[int]) -> str:

@@ -3,8 +3,7 @@
 -- The digest is a sum, so that the order of rows does not matter; it can be compared between servers of one major version.
 -- Creates temporary functions, which may be rolled back.
 select set_config('enable_indexscan', 'off', true), set_config('enable_indexonlyscan', 'off', true),
-       set_config('enable_bitmapscan', 'off', true), set_config('datestyle', 'ISO, YMD', true), set_config('intervalstyle', 'iso_8601', true),
-       set_config('bytea_output', 'hex', true), set_config('extra_float_digits', '1', true);
+       set_config('enable_bitmapscan', 'off', true);
 create function pg_temp.scanned(relation regclass, hash text) returns text[] language plpgsql as $$
 declare
     conditions text;

@@ -21,7 +21,11 @@ PGDATA = "/var/lib/postgresql/data/pgdata"
 APPLICATION_NAME = "dalp-recovery-drill"
 RECOVERY_CONTAINERS = ("full-recovery", "plugin-barman-cloud")  # the cause of a failure is in either of them
 LOG_LINES = 400
+# How values are written as text; the same wherever rows are compared.
+WRITTEN = """set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'; set local intervalstyle = 'iso_8601';
+set local bytea_output = 'hex'; set local extra_float_digits = 1;"""
 _END = "end of the script"
+_CREATES = re.compile(r"(?:\s|--[^\n]*\n)*create\b", re.IGNORECASE)
 _PLAIN = re.compile(r"[A-Za-z0-9_,.:/-]*")
 
 
@@ -129,12 +133,8 @@ def script(queries: Mapping[str, str], marker: str, timeout_seconds: float, vari
 
     Raises InputError where a variable holds more than names and numbers: psql's own quoting is not relied upon.
     """
-    import sqlparse
-
-    statements = [
-        (name, statement) for name, text in queries.items() for statement in sqlparse.parse(text) if statement.token_first(skip_cm=True)
-    ]
-    creates = any(statement.get_type().startswith("CREATE") for _, statement in statements)
+    statements = [(name, statement) for name, text in queries.items() for statement in split(text)]
+    creates = any(_CREATES.match(statement) for _, statement in statements)
     told = variables or {}
     if odd := [name for name, value in told.items() if not _PLAIN.fullmatch(f"{name}{value}")]:
         raise InputError(f"SQL variable {odd[0]} holds more than names and numbers.", "Report this.")
@@ -142,11 +142,21 @@ def script(queries: Mapping[str, str], marker: str, timeout_seconds: float, vari
         *(f"\\set {name} '{value}'" for name, value in told.items()),
         f"begin transaction isolation level repeatable read, read {'write' if creates else 'only'};",
         f"set local statement_timeout = '{int(timeout_seconds * 1000)}ms';",
-        "set local timezone = 'UTC';",
+        WRITTEN,
     ]
     for name, statement in statements:
-        parts += [f"\\echo {marker} {name}", f"{str(statement).strip().rstrip(';')}\n;"]
+        parts += [f"\\echo {marker} {name}", f"{statement}\n;"]
     return "\n".join([*parts, "rollback;", f"\\echo {marker} {_END}", "\\q", ""])
+
+
+def split(text: str) -> list[str]:
+    """The statements of a SQL text, without what ends them. A text without a semicolon is one, however long."""
+    import sqlparse
+
+    if ";" not in text:
+        return [text.strip()]
+    parsed = (s for s in sqlparse.parse(text) if s.token_first(skip_cm=True))
+    return [str(s).strip().rstrip(";") for s in parsed]
 
 
 def answers(output: str, names: Sequence[str], marker: str) -> dict[str, list[dict[str, str]]]:

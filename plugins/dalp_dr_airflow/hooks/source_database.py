@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from airflow.sdk import BaseHook
 
 from dalp_dr.errors import InputError
+from dalp_dr_airflow.hooks.cnpg import WRITTEN, split
 from dalp_dr_airflow.hooks.errors import CallError, NoAnswer, redact
 
 APPLICATION_NAME = "dalp-recovery-drill"
@@ -38,10 +39,8 @@ class SourceDatabaseHook(BaseHook):
         try:
             with connection, connection.cursor() as cursor:
                 # A row policy would hide rows and make them look removed: better an error.
-                cursor.execute(
-                    "set transaction isolation level repeatable read, read only; set local row_security = off; set local timezone = 'UTC';"
-                    f"set local statement_timeout = {int(timeout_seconds * 1000)}"
-                )
+                cursor.execute("set transaction isolation level repeatable read, read only; set local row_security = off")
+                cursor.execute(f"{WRITTEN} set local statement_timeout = {int(timeout_seconds * 1000)}")
                 for statement in statements:
                     cursor.execute(statement)
                 names = [c.name for c in cursor.description or ()]
@@ -54,7 +53,6 @@ class SourceDatabaseHook(BaseHook):
     @staticmethod
     def statements(sql: str, variables: Mapping[str, str]) -> list[str]:
         """The text's statements with psql's `:'name'` filled in. Raises InputError where a variable is missing or odd."""
-        import sqlparse
 
         def fill(match: re.Match[str]) -> str:
             value = variables.get(match[1])
@@ -62,8 +60,7 @@ class SourceDatabaseHook(BaseHook):
                 raise InputError(f"SQL variable {match[1]} is missing or holds more than names and numbers.", "Report this.")
             return f"'{value}'"
 
-        filled = _VARIABLE.sub(fill, sql)
-        return [str(s).strip().rstrip(";") for s in sqlparse.parse(filled) if s.token_first(skip_cm=True)]
+        return split(_VARIABLE.sub(fill, sql))
 
     def _dsn(self) -> str:
         from psycopg2.extensions import make_dsn

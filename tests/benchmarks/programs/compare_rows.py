@@ -10,6 +10,7 @@ import psycopg2
 
 from dalp_dr.database import row_versions
 from dalp_dr.database.side_by_side import Sides, compare_tables
+from dalp_dr_airflow.hooks.source_database import SourceDatabaseHook
 from side import Work, report
 
 
@@ -18,7 +19,7 @@ def asked(port: str) -> Callable[[str], list[dict[str, Any]]]:
 
     def ask(sql: str) -> list[dict[str, Any]]:
         with connection.cursor() as cursor:
-            for statement in sql.split(";\n"):
+            for statement in SourceDatabaseHook.statements(sql, {}):
                 cursor.execute(statement)
             return [dict(zip([c.name for c in cursor.description], row, strict=True)) for row in cursor.fetchall()]
 

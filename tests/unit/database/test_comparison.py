@@ -44,7 +44,7 @@ def test_versions_pair_by_place_and_writer() -> None:
 
 
 def test_ranges_cover_every_page_and_a_sample_keeps_to_its_budget() -> None:
-    every = list(row_versions.ranges(TABLE, TABLE.blocks))
+    every = list(row_versions.ranges(TABLE, TABLE.blocks, 4096))
     assert [(r.first, r.last) for r in every] == [(0, 4095), (4096, 8191), (8192, 9999)]
     assert row_versions.sample(every, 10_000 * 8192, "s") == tuple(every)
     some = row_versions.sample(every, 5000 * 8192, "s")
