@@ -82,11 +82,11 @@ def test_definitions_that_production_changed_since_are_not_asked_of_the_copy() -
     assert comparison.judge_catalogue(missing, PLAN).findings == ("table public.holding is missing",)
 
 
-def test_it_is_asked_only_where_production_can_be_read() -> None:
-    kind = KINDS["source_comparison"]
-    without = PLAN.environment.connections.model_copy(update={"source_database": None})
-    assert kind.subjects(PLAN) == ("drill",)
-    assert kind.subjects(replace(PLAN, environment=PLAN.environment.model_copy(update={"connections": without}))) == ()
+@pytest.mark.parametrize(("named", "subjects"), [("dalp_source_database", ("drill",)), (None, ())])
+def test_it_is_asked_only_where_production_can_be_read(named: str | None, subjects: tuple[str, ...]) -> None:
+    connections = PLAN.environment.connections.model_copy(update={"source_database": named})
+    plan = replace(PLAN, environment=PLAN.environment.model_copy(update={"connections": connections}))
+    assert KINDS["source_comparison"].subjects(plan) == subjects
 
 
 def test_the_record_is_read_back_as_it_was_written() -> None:
