@@ -82,3 +82,16 @@ def test_next_segment(segment: str, after: str) -> None:
 @pytest.mark.parametrize(("text", "expected"), [("2", 2000), ("150m", 150), ("0.5", 500), ("0m", 0)])
 def test_millicpus(text: str, expected: int) -> None:
     assert isolation.millicpus(text) == expected
+
+
+DESIGNED = (
+    "stale-backup failed-backup paused-schedule wal-gap target-past-archive poisoned-archive corrupt-index empty-volume missing-secret "
+    "dropped-service wrong-object-version deleted-object one-wei forked-chain lagging-rpc wrong-chain-id double-send-nonce unlabelled-pod "
+    "manual-edit drifted-values expired-certificate open-egress wrong-kubeconfig foreign-namespace velero-restarted velero-stopped "
+    "node-agent-down bsl-unavailable quota-too-small"
+)
+
+
+def test_every_named_danger_has_its_fault() -> None:
+    assert set(DESIGNED.split()) <= set(registry.FAULTS)
+    assert len(registry.FAULTS) >= 30
