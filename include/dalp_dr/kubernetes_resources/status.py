@@ -33,3 +33,15 @@ def restore_status(restore: dict[str, Any], pod_volume_restores: list[dict[str, 
         f"{len(pod_volume_restores) - len(open_)}/{len(pod_volume_restores)} volumes, {done} bytes"
     )
     return Waiting(what, len(pod_volume_restores) - len(open_), len(pod_volume_restores))
+
+
+def queued_status(restore: dict[str, Any], restores: list[dict[str, Any]], pod_volume_restores: list[dict[str, Any]]) -> Status:
+    """The status of a Restore that Velero has not taken up: it runs one at a time, so what moves is the one that is running."""
+    running = [r for r in restores if (r.get("status") or {}).get("phase") and r["status"]["phase"] not in RESTORE_TERMINAL]
+    own = restore_status(restore, [])
+    if not running or not isinstance(own, Waiting):
+        return own
+    names = {r["metadata"]["name"] for r in running}
+    theirs = [p for p in pod_volume_restores if p["metadata"].get("labels", {}).get("velero.io/restore-name") in names]
+    ahead = [f"{s.what}" for r in running if isinstance(s := restore_status(r, theirs), Waiting)]
+    return Waiting(f"{own.what}; behind {'; '.join(ahead)}", own.done, own.total)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dalp_dr.kubernetes_resources.status import restore_status
+from dalp_dr.kubernetes_resources.status import queued_status, restore_status
 from dalp_dr.model.status import Status
 from dalp_dr_airflow.hooks.kubernetes_paths import collection
 from dalp_dr_airflow.hooks.kubernetes_watch import AsyncReads
@@ -19,4 +19,7 @@ class RestoreTrigger(CustomObjectTrigger):
             collection("velero.io/v1", "podvolumerestores", self.namespace),
             f"velero.io/restore-name={label_value(self.name)}",
         )
-        return restore_status(restore, volumes)
+        if (restore.get("status") or {}).get("phase"):
+            return restore_status(restore, volumes)
+        others = await reads.list(collection("velero.io/v1", "restores", self.namespace), "")
+        return queued_status(restore, others, await reads.list(collection("velero.io/v1", "podvolumerestores", self.namespace), ""))

@@ -231,6 +231,22 @@ def test_status(case: str) -> None:
     assert isinstance(status.restore_status(restore, transfers), expected)
 
 
+def test_a_restore_in_the_queue_moves_while_the_one_before_it_does() -> None:
+    """Velero restores one after the other: a small namespace must not be given up because a large one comes first."""
+    mine = {**a_restore(None), "metadata": {"name": "drill-2"}}
+    label = {"metadata": {"labels": {"velero.io/restore-name": "drill-1"}}}
+
+    def waits(done: int, *others: dict[str, Any]) -> str:
+        seen = status.queued_status(mine, [mine, *others], [a_transfer("InProgress", done=done) | label])
+        assert isinstance(seen, Waiting)
+        return seen.what
+
+    running = a_restore("InProgress", progress={"itemsRestored": 3, "totalItems": 28})
+    assert waits(5, running) != waits(6, running), "its volumes are being filled"
+    assert "behind Restore drill-1 InProgress, 3/28 objects" in waits(5, running)
+    assert waits(5) == waits(6) == waits(6, a_restore("Completed")) == "Restore drill-2 New, 0/0 objects, 0/0 volumes, 0 bytes"
+
+
 def test_a_failure_names_its_cause() -> None:
     for phase, more in (("Failed", {"failureReason": "why"}), ("FailedValidation", {"validationErrors": ["why", "and why"]})):
         found_status = status.restore_status(a_restore(phase, **more), [])
