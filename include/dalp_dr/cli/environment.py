@@ -1,4 +1,7 @@
-"""`environment check FILE` and `environment rbac FILE`: the environment file, before any drill reads it."""
+"""`environment check FILE` and `environment rbac FILE`: the environment file, before any drill reads it.
+
+`check --live` also asks plan and preflight, in the module LIVE on Airflow's side.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,27 @@ import json
 from pathlib import Path
 from typing import Any
 
+from dalp_dr.cli import airflow_side, discover
+from dalp_dr.discovery import draft
+from dalp_dr.errors import InputError
 from dalp_dr.isolation import rbac
 from dalp_dr.model import environment_file
 from dalp_dr.text import visible
 
+LIVE = "dalp_dr_airflow.live_check"
+
 
 def add_to(commands: Any) -> None:
-    command = commands.add_parser("environment", help="check an environment file, or print the permissions it needs")
-    parts = command.add_subparsers(dest="part", required=True, metavar="check|rbac")
+    command = commands.add_parser("environment", help="draft and check an environment file, or print the permissions it needs")
+    parts = command.add_subparsers(dest="part", required=True, metavar="check|rbac|discover")
     check = parts.add_parser("check", help="validate a file; complaints name line, field and what to do")
+    check.add_argument(
+        "--live",
+        action="store_true",
+        help="ask plan and preflight too, with the Airflow connections of this machine; makes nothing, prints what to fix",
+    )
     check.set_defaults(run=run_check)
+    discover.add_to(parts)
     permissions = parts.add_parser("rbac", help="the Kubernetes manifests an administrator applies once")
     permissions.add_argument("--side", choices=("both", "source", "sandbox"), default="both", help="which cluster they are for")
     permissions.set_defaults(run=run_rbac)
@@ -26,8 +40,14 @@ def add_to(commands: Any) -> None:
 
 
 def run_check(chosen: argparse.Namespace) -> int:
+    """Raises InputError while a question of a draft is open."""
     environment = environment_file.read(chosen.file)
+    if questions := draft.open_questions(chosen.file.read_text(encoding="utf-8")):
+        told = "\n".join(f"{chosen.file.name}:{line}: {question}" for line, question in questions)
+        raise InputError(f"{told}\n{len(questions)} questions are open.", "Answer each in the file, then delete its line.")
     digest = environment_file.digest(environment)
+    if chosen.live:
+        return airflow_side.run(LIVE, [str(chosen.file), *(["--json"] if chosen.json else [])])
     if chosen.json:
         print(json.dumps({"name": environment.name, "digest": digest, "valid": True}, indent=2))
     else:

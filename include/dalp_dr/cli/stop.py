@@ -6,16 +6,12 @@ The work needs a cluster and a store, which this package does not know: it is ha
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
+from dalp_dr.cli import airflow_side
 from dalp_dr.errors import InputError
 
 MODULE = "dalp_dr_airflow.stop"
-PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
 WITHIN_SECONDS = 180
 
 
@@ -40,9 +36,7 @@ def run(chosen: argparse.Namespace) -> int:
     """Exit status of the module: 0 done, 1 something is left, 2 it could not be asked for."""
     if not chosen.incident_over and not (chosen.reason or chosen.incident):
         raise InputError("Nobody would know why this drill was stopped.", "Say it: --reason TEXT, or --incident NAME.")
-    path = os.pathsep.join(p for p in (str(PLUGINS.parent / "include"), str(PLUGINS), os.environ.get("PYTHONPATH", "")) if p)
-    done = subprocess.run([sys.executable, "-m", MODULE, *words(chosen)], env={**os.environ, "PYTHONPATH": path}, check=False)
-    return done.returncode
+    return airflow_side.run(MODULE, words(chosen))
 
 
 def words(chosen: argparse.Namespace) -> list[str]:
