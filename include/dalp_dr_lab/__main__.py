@@ -11,6 +11,7 @@
     mend               undo every fault and back up again
     drill              run a drill and print what it found
     stop               stop the running drill, with Airflow down too
+    crashes [NAME...]  good drills with crashes in their middle: do they end as without?
     posture            one look of the hourly watch between drills, and what it found
     matrix [FAULT...]  drills on a broken lab: is each fault found and named? --resume goes on, --publish writes docs/faults.md
 
@@ -43,6 +44,7 @@ ELSEWHERE = {  # command: (module with main(argv), words put before the rest)
     "drill": ("drill", []),
     "posture": ("drill.posture", []),
     "stop": ("stop", []),
+    "crashes": ("crashes", []),
     "matrix": ("matrix", []),
 }
 

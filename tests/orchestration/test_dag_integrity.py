@@ -168,3 +168,10 @@ def test_deadlines_lie_inside_the_drill(dag: Any) -> None:
     alerts = sorted((a for a in dag.deadline), key=lambda a: a.interval)
     assert [a.name for a in alerts] == ["rto-warning", "rto-breach"]
     assert timedelta() < alerts[0].interval < alerts[1].interval
+
+
+def test_every_moment_of_a_crash_is_a_task_of_the_drill(dagbag: Any) -> None:
+    from dalp_dr_lab.crashes import registry
+
+    moments = {one.moment.task_id for one in registry.CRASHES.values()}
+    assert moments <= set(dagbag.dags["quarterly_drill"].task_ids)

@@ -92,6 +92,12 @@ def _start(cluster: Cluster, *names: str) -> None:
         processes.spawn(cluster.run, name, words, cwd=Path("/"))
 
 
+def revive(cluster: Cluster, name: str) -> None:
+    """Start a program again that has died, and wait until the API answers."""
+    _start(cluster, name)
+    _wait(cluster, "the API", lambda: api(cluster, "/readyz"))
+
+
 def _wait(cluster: Cluster, what: str, ready: Callable[[], object], seconds: float = READY_SECONDS) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:

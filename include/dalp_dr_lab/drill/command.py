@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from dalp_dr.errors import DrillError
 from dalp_dr.naming import drill_id
 from dalp_dr_lab import airflow
 from dalp_dr_lab.airflow.settings import ROLES
+from dalp_dr_lab.crashes import registry as crashes
+from dalp_dr_lab.crashes.crash import Scene
 from dalp_dr_lab.drill import closing, options, preparation, start
 from dalp_dr_lab.drill.meanwhile import Meanwhile
 from dalp_dr_lab.drill.options import Options
@@ -38,6 +41,7 @@ def main(words: Sequence[str]) -> int:
     screen = Screen(sys.stdout)
     try:
         wanted = options.parse([*words, *registry.asked(options.parse(words).faults)])
+        crashes.named(wanted.crashes)  # a name that does not exist is refused before anything is started
     except DrillError as error:
         screen.say(error.diagnostics())
         return NOT_READY
@@ -117,14 +121,26 @@ class Command:
         )
         folder = self.lab.home / "drills" / drill_id(run.dag_id, run.run_id, run.run_after)
         logs, deadline_seconds = self.lab.folder / "airflow" / "logs", self.options.deadline_minutes * 60.0
+        scene = Scene(self.lab, starter, run, folder.name)
         self.meanwhile = Meanwhile(
-            registry.named(self.options.faults),
-            lambda name: registry.act_during(self.lab, name, folder.name),
+            [*registry.named(self.options.faults), *crashes.named(self.options.crashes)],
+            lambda name: self._act_during(scene, name),
             self.screen.say,
         )
         watch = Watch(starter, owner, run, self.screen, logs, folder, deadline_seconds, look_on=self.meanwhile)
         self.screen.say(f"Drill {folder.name}, asked for by the runner as `starter`: {watch.page}")
         return watch
+
+    def _act_during(self, scene: Scene, name: str) -> None:
+        """A fault or a crash in the middle of the drill; of crashes is written down which happened."""
+        if name not in crashes.CRASHES:
+            registry.act_during(self.lab, name, scene.drill_id)
+            return
+        crashes.CRASHES[name].act(scene)
+        path = self.lab.home / "drills" / scene.drill_id / "crashes.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        happened = json.loads(path.read_text())["happened"] if path.exists() else []
+        path.write_text(json.dumps({"asked_at": scene.run.run_after.isoformat(), "happened": [*happened, name]}))
 
     def _api(self, user: str) -> AirflowApi:
         found = airflow.env(self.lab)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from dalp_dr_lab.crashes.crash import Crash
 from dalp_dr_lab.drill.rest import TaskInstance
 from dalp_dr_lab.faults.fault import Fault
 
@@ -13,7 +14,7 @@ from dalp_dr_lab.faults.fault import Fault
 class Meanwhile:
     """Looks at the tasks of a run and lets faults act; `act` gets the fault's name."""
 
-    faults: Sequence[Fault]
+    faults: Sequence[Fault | Crash]
     act: Callable[[str], None]
     say: Callable[[str], None]
     done: set[str] = field(default_factory=set)
@@ -26,7 +27,7 @@ class Meanwhile:
                 continue
             if any((fault.moment.task_id, state) in states for state in fault.moment.states):
                 self.done.add(fault.name)
-                self.say(f"  Fault {fault.name} acts now: {fault.sentence}")
+                self.say(f"  {fault.name} now: {fault.sentence}")
                 self.act(fault.name)
 
     @property

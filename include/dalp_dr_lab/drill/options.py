@@ -23,6 +23,7 @@ class Options:
     surfaces: tuple[str, ...]
     keep_sandbox: bool
     dry_run: bool
+    crashes: tuple[str, ...]
     mend: bool
     fresh_backups: bool
     deadline_minutes: int
@@ -39,6 +40,7 @@ def parse(words: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(prog="python -m dalp_dr_lab drill", description="Run a drill on the lab, start to end.")
     parser.add_argument("--drill", choices=sorted(DAGS), default="quarterly")
     parser.add_argument("--fault", default="", metavar="A,B", help="break the lab first; `python -m dalp_dr_lab faults` lists them")
+    parser.add_argument("--crash", default="", metavar="A,B", help="crashes in the middle of the drill; `crashes --help` lists them")
     parser.add_argument("--sign-off", choices=("auto", "manual"), default="auto", help="who plays the owner: the runner or a person")
     parser.add_argument("--policy", choices=POLICIES, default="latest", help="how the recovery target is chosen")
     parser.add_argument("--value", help="the target of --policy timestamp, RFC 3339 or `now`, or the seed of --policy random")
@@ -63,6 +65,7 @@ def parse(words: Sequence[str]) -> Options:
         surfaces=_names(found.surfaces),
         keep_sandbox=found.keep_sandbox,
         dry_run=found.dry_run,
+        crashes=_names(found.crash),
         mend=found.mend,
         fresh_backups=found.backup,
         deadline_minutes=found.deadline_minutes or (60 if found.sign_off == "auto" else 720),

@@ -122,6 +122,10 @@ class AirflowApi:
         """Mark a run failed, so that nothing of it goes on."""
         self._call("PATCH", _run_path(run.dag_id, run.run_id), {"state": "failed", "note": note})
 
+    def forget(self, run: DagRun) -> None:
+        """Delete an ended run with everything Airflow knows about it."""
+        self._call("DELETE", _run_path(run.dag_id, run.run_id))
+
     def run(self, dag_id: str, run_id: str) -> DagRun:
         """The run as it is now."""
         return _dag_run(self._call("GET", _run_path(dag_id, run_id)))
@@ -134,6 +138,10 @@ class AirflowApi:
             found += [_task_instance(one) for one in page["task_instances"]]
             if len(found) >= page["total_entries"] or not page["task_instances"]:
                 return found
+
+    def instance_id(self, run: DagRun, task_id: str) -> str:
+        """Airflow's id of a task instance in its newest try; the title of its process has it."""
+        return str(self._call("GET", f"{_run_path(run.dag_id, run.run_id)}/taskInstances/{_quoted(task_id)}")["id"])
 
     def xcom(self, run: DagRun, task_id: str, key: str) -> Any:
         """What a task of the run left under a key; None when it left nothing."""

@@ -32,7 +32,7 @@ def test_a_fault_acts_at_its_moment_and_once() -> None:
     meanwhile([_task("restore.kubernetes_app", "deferred")])
     meanwhile([_task("restore.kubernetes_app", "deferred")])
     assert (acted, meanwhile.missed) == (["late"], ())
-    assert said == ["  Fault late acts now: Something breaks."]
+    assert said == ["  late now: Something breaks."]
 
 
 def test_a_fault_that_cannot_act_ends_the_watch() -> None:
