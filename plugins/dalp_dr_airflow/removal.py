@@ -46,7 +46,7 @@ class Removal:
         mine = [item for item in self.found() if ownership.proven(item, self.plan)]
         for item in mine:
             if item["kind"] == "Restore":
-                self.velero.cancel(item["metadata"]["name"])  # or everybody's next Restore waits behind it
+                self.velero.end(item["metadata"]["name"])  # or everybody's next Restore waits behind it
         gone = []
         for item in mine:
             if "deletionTimestamp" not in item["metadata"]:

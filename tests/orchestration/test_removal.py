@@ -14,8 +14,11 @@ from dalp_dr.evidence import ledger
 from dalp_dr.evidence.store import FolderStore
 from dalp_dr_airflow import fence, removal
 from dalp_dr_airflow.drill import Drill
+from dalp_dr_airflow.hooks.backup_store import BackupStoreHook
 from dalp_dr_airflow.hooks.errors import Conflict, Missing
 from dalp_dr_airflow.hooks.kubernetes_paths import path_of
+from dalp_dr_airflow.hooks.kubernetes_sandbox import SandboxKubernetesHook
+from dalp_dr_airflow.hooks.velero import VeleroHook
 from fake_run import FakeRun
 from sandbox_sample import an_environment
 from synthetic_drill import KEY, a_plan, private_pem
@@ -80,7 +83,7 @@ class FakeVelero:
     cancelled: list[str] = field(default_factory=list)
     namespace: str = "velero"
 
-    def cancel(self, restore: str) -> list[str]:
+    def end(self, restore: str) -> list[str]:
         self.cancelled.append(restore)
         return self.transfers.pop(restore, [])
 
@@ -260,3 +263,10 @@ def test_the_lease_is_given_back_by_its_holder_alone(drill: Drill) -> None:
     held(drill, PLAN.drill_id, 1)
     fence.release(drill)
     assert fence.holder(drill) is None
+
+
+def test_the_fakes_do_nothing_that_the_hooks_cannot() -> None:
+    """A method that is called otherwise than the hook's own shows here, not in a teardown."""
+    for fake, hook in ((FakeVelero, VeleroHook), (FakeStore, BackupStoreHook), (FakeCluster, SandboxKubernetesHook)):
+        own = {name for name in vars(fake) if not name.startswith("_") and callable(getattr(fake, name))} - {"put"}
+        assert {name for name in own if not hasattr(hook, name)} == set(), hook.__name__
