@@ -20,7 +20,7 @@ TOLERANCE = timedelta(seconds=5)  # between the clocks of two workers
 STANDS_ON: Mapping[str, tuple[str, ...]] = {
     "database_recovery_point": ("database_recovery",),
     "database_integrity": ("database_recovery",),
-    "object_versions": ("database_recovery",),
+    "object_versions": ("database_recovery", "object_shard"),
     "namespace_inventory": ("restore_run",),
     "volumes": ("restore_run",),
     "configuration": ("restore_run",),

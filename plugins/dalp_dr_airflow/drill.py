@@ -114,7 +114,7 @@ class Drill:
         return cls(
             naming.drill_id(run.dag_id, run.run_id, run.run_after),
             environment_of(context["params"]["environment"]),
-            ti.task_id,
+            ti.task_id if ti.map_index < 0 else f"{ti.task_id}.{ti.map_index}",
             ti.try_number,
         )
 

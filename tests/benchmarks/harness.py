@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,12 +72,12 @@ class Result:
     load: float
     ours_name: str
     peer_name: str
-    ours_cpu_seconds: float
-    peer_cpu_seconds: float
+    ours_cpu_seconds: float | None
+    peer_cpu_seconds: float | None
     ours_wall_seconds: float
     peer_wall_seconds: float
-    ours_memory_mb: float
-    peer_memory_mb: float
+    ours_memory_mb: float | None
+    peer_memory_mb: float | None
     repetitions: int
     measured_at: str
     memory_goal_mb: float | None = None
@@ -87,26 +87,36 @@ class Result:
     def met(self) -> bool:
         """Whether the ratio reaches its goal, and the memory stays below its own."""
         reached = self.ratio >= self.goal if self.higher_is_better else self.ratio <= self.goal
-        return reached and (self.memory_goal_mb is None or self.ours_memory_mb <= self.memory_goal_mb)
+        return reached and (self.memory_goal_mb is None or (self.ours_memory_mb or 0) <= self.memory_goal_mb)
 
     def line(self) -> str:
         """One line for a person."""
         sign = ">=" if self.higher_is_better else "<="
         return (
             f"{self.id}: ratio {self.ratio:.2f} (goal {sign} {self.goal:g}) by {self.measure}; "
-            f"CPU {self.ours_cpu_seconds:.2f} against {self.peer_cpu_seconds:.2f} s, "
-            f"wall {self.ours_wall_seconds:.2f} against {self.peer_wall_seconds:.2f} s, "
-            f"memory {self.ours_memory_mb:.0f} against {self.peer_memory_mb:.0f} MB, load {self.load:.1f}"
+            f"CPU {shown(self.ours_cpu_seconds)} against {shown(self.peer_cpu_seconds)} s, "
+            f"wall {shown(self.ours_wall_seconds)} against {shown(self.peer_wall_seconds)} s, "
+            f"memory {shown(self.ours_memory_mb, 0)} against {shown(self.peer_memory_mb, 0)} MB, load {self.load:.1f}"
         )
+
+
+def shown(value: float | None, digits: int = 2) -> str:
+    """A figure for a person; a dash where nothing was measured."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def environment() -> dict[str, str]:
+    """Variables of a program: it imports the project, its samples and side.py."""
+    path = os.pathsep.join(str(ROOT / part) for part in ("include", "plugins", "tests/unit", "tests/postgres", "tests/benchmarks"))
+    return {**os.environ, "PYTHONPATH": path}
 
 
 def run(side: Side, timeout_seconds: float = 300) -> Run:
     """One run of a side in a process of its own. AssertionError with the program's words when it fails."""
-    path = os.pathsep.join(str(ROOT / part) for part in ("include", "plugins", "tests/unit", "tests/postgres", "tests/benchmarks"))
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, str(PROGRAMS / side.program), *side.arguments],
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=timeout_seconds,
@@ -199,3 +209,27 @@ def keep(result: Result) -> None:
     whole.write_text(json.dumps({**known, result.id: entry}, indent=1, sort_keys=True) + "\n")
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{result.id}.json").write_text(json.dumps(entry, indent=1, sort_keys=True) + "\n")
+
+
+def scale(name: str, item: str, program: str, arguments: Iterable[int], runs: int = REPETITIONS) -> list[dict[str, float]]:
+    """Runs a program with one size after another, `runs` times round; keeps and gives the median cost of one item and the peak memory.
+
+    The series becomes a line of the figure on the page.
+    """
+    sizes = list(arguments)
+    measured: dict[int, list[Run]] = {size: [] for size in sizes}
+    for _ in range(runs):
+        for size in sizes:
+            measured[size].append(run(Side(name, program, (str(size),))))
+    points = [
+        {
+            "size": found[0].items,
+            "cost_us": round(median(r.cost("cpu") for r in found) * 1e6, 3),
+            "memory_mb": max(r.memory_mb for r in found),
+        }
+        for found in measured.values()
+    ]
+    entry = {"name": name, "item": item, "points": points, "load": os.getloadavg()[0], "runs": runs}
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"scale-{name.replace(' ', '-')}.json").write_text(json.dumps(entry, indent=1, sort_keys=True) + "\n")
+    return points

@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import figure
+from harness import shown
+
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS, PAGE, FIGURE = ROOT / "docs" / "benchmarks", ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "benchmarks" / "scale.svg"
 HEAD = """# Benchmarks
@@ -27,10 +30,19 @@ def page(results: list[dict[str, Any]], has_figure: bool) -> str:
     """The whole page as Markdown."""
     text = HEAD + "".join(map(_row, results)) + DETAILS + "".join(map(_details, results))
     notes = [f"* {r['id']}: {n}\n" for r in results for n in r["notes"]]
-    text += "\n" + "".join(notes) if notes else ""
-    return text + (
-        "\n## Cost and memory by size\n\n![cost of one item and peak memory by size](benchmarks/scale.svg)\n" if has_figure else ""
-    )
+    if notes:
+        text += "\n" + "".join(notes)
+    return text + _scale(series()) if has_figure else text
+
+
+def _scale(found: list[dict[str, Any]]) -> str:
+    """The section about sizes: the figure and its numbers."""
+    text = "\n## Cost and memory by size\n\n![cost of one item and peak memory by size](benchmarks/scale.svg)\n\n"
+    text += "| series | size | µs of CPU for one item | peak MB | load |\n|---|---|---|---|---|\n"
+    for one in found:
+        for p in one["points"]:
+            text += f"| {one['name']} | {p['size']:,.0f} | {p['cost_us']:.2f} | {p['memory_mb']:.0f} | {one['load']:.1f} |\n"
+    return text
 
 
 def _row(r: dict[str, Any]) -> str:
@@ -45,7 +57,7 @@ def _row(r: dict[str, Any]) -> str:
 def _details(r: dict[str, Any]) -> str:
     rows = ""
     for side in ("ours", "peer"):
-        figures = [f"{r[f'{side}_{name}']:.2f}" for name in ("cpu_seconds", "wall_seconds")] + [f"{r[f'{side}_memory_mb']:.0f}"]
+        figures = [shown(r[f"{side}_{name}"], digits) for name, digits in (("cpu_seconds", 2), ("wall_seconds", 2), ("memory_mb", 0))]
         cells = [r["id"], r[f"{side}_name"], *figures, f"{r['load']:.1f}", str(r["repetitions"]), r["measured_at"]]
         rows += "| " + " | ".join(cells) + " |\n"
     return rows
@@ -57,8 +69,15 @@ def results() -> list[dict[str, Any]]:
     return sorted(found, key=lambda r: int(r["id"][1:]))
 
 
+def series() -> list[dict[str, Any]]:
+    """The kept series of sizes."""
+    return [json.loads(f.read_text()) for f in sorted(RESULTS.glob("scale-*.json"))]
+
+
 def write() -> None:
-    """Writes the page."""
+    """Writes the page and its figure."""
+    if series():
+        FIGURE.write_text(figure.svg(series()))
     PAGE.write_text(page(results(), FIGURE.exists()))
 
 

@@ -19,8 +19,8 @@ from synthetic_drill import ASKED, CAPTURES
 class FakeTaskInstance:
     """What operators use of a task instance."""
 
-    def __init__(self, task_id: str, try_number: int, pulled: dict[tuple[str, str], Any]) -> None:
-        self.task_id, self.try_number, self.pulled = task_id, try_number, pulled
+    def __init__(self, task_id: str, try_number: int, pulled: dict[tuple[str, str], Any], map_index: int = -1) -> None:
+        self.task_id, self.try_number, self.map_index, self.pulled = task_id, try_number, map_index, pulled
         self.pushed: dict[str, Any] = {}
 
     def xcom_push(self, key: str, value: Any) -> None:
@@ -66,9 +66,9 @@ class FakeRun:
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
     airflow: FakeAirflow = field(default_factory=FakeAirflow)
 
-    def context(self, task_id: str = "verify.count", try_number: int = 1) -> dict[str, Any]:
+    def context(self, task_id: str = "verify.count", try_number: int = 1, map_index: int = -1) -> dict[str, Any]:
         run = SimpleNamespace(dag_id=self.plan.dag_id, run_id=self.plan.run_id, run_after=ASKED, run_type="manual")
-        return {"dag_run": run, "ti": FakeTaskInstance(task_id, try_number, self.xcoms), "params": self.params}
+        return {"dag_run": run, "ti": FakeTaskInstance(task_id, try_number, self.xcoms, map_index), "params": self.params}
 
     def freeze(self) -> None:
         """As after the plan stage."""

@@ -27,7 +27,10 @@ from dalp_dr.model.check import Verdict
 from dalp_dr.model.environment import Environment
 from dalp_dr.model.plan import utc
 from dalp_dr.model.record import Record
-from dalp_dr.object_storage import versions
+from dalp_dr.object_storage import join, versions
+from dalp_dr.object_storage.listing import Entry, KeyRange
+from dalp_dr.object_storage.shards import Shard
+from dalp_dr.object_storage.walk import Walk
 from dalp_dr.services import health
 from dalp_dr.succession import outdated
 from dalp_dr.timing.measure import TimingFacts, measure
@@ -160,13 +163,15 @@ def test_an_environment_that_takes_something_out_of_all_checks_is_refused(docume
 def test_rows_that_name_a_bucket_nobody_declared_are_told() -> None:
     row = {"id": "1", "kind": "export", "object_key": "exports/a", "version_id": "v1", "size_bytes": "1", "sha256": "aa"}
     rows = [row | {"bucket": "dalp-documents"}, row | {"id": "2", "bucket": "dalp-exports"}]
-    listed = [{"key": "exports/a", "version_id": "v1", "last_modified": "2026-10-06T05:00:00Z", "size_bytes": 1, "etag": "e"}]
-    listed[0]["is_delete_marker"] = False
+    listed = Entry("exports/a", "v1", "2026-10-06T05:00:00", 1, "e", False, True, "")
     read = [{"key": "exports/a", "version_id": "v1", "size_bytes": 1, "sha256": "aa"}]
+    plan = sandbox_sample.PLAN
+    shard = Shard("dalp-documents", "exports/", 0, (KeyRange("exports/"),))
 
     def verdict(documents: list[dict[str, Any]]) -> Verdict:
-        found = versions.facts_from(sandbox_sample.PLAN, "dalp-documents", listed, documents, read)
-        return versions.judge_documents(found, sandbox_sample.PLAN).verdict
+        walked = Walk(utc(versions.point_of(plan)), "seed").over([listed], join.rows_of("dalp-documents", documents))
+        found = join.bucket_facts(plan, "dalp-documents", documents, [join.shard_facts(plan, shard, walked, read, 0.1)])
+        return versions.judge_documents(found, plan).verdict
 
     assert (verdict(rows[:1]), verdict(rows)) == (Verdict.PASS, Verdict.INCONCLUSIVE)
 
@@ -237,7 +242,7 @@ def measured(**facts: Any) -> TimingFacts:
 
 
 def test_objects_are_as_old_as_the_rows_they_were_compared_with() -> None:
-    listing = versions.facts_from(sandbox_sample.PLAN, "dalp-documents", [], [], [])
+    listing = join.bucket_facts(sandbox_sample.PLAN, "dalp-documents", [], [])
     assert measured(object_versions=listing).rpo_by_surface["object_storage"] == 30.0
 
 

@@ -15,6 +15,7 @@ def buckets(plan: DrillPlan) -> tuple[str, ...]:
 
 KINDS: tuple[RecordKind, ...] = (
     RecordKind("bucket_protection", protection.BucketProtection, "preflight", buckets),
+    RecordKind("object_shard", versions.ShardFacts, "verify", lambda plan: ()),  # demanded by way of the bucket's record
     RecordKind("object_versions", versions.ObjectVersions, "verify", buckets, "Object version check"),
 )
 
@@ -58,5 +59,27 @@ CHECKS: tuple[Check, ...] = (
         versions.judge_documents,
         "Restore the named versions, or correct the rows; find out who removed or overwrote them.",
         "object-storage.md#wrong-version",
+    ),
+    Check(
+        "listing_complete",
+        "object_versions",
+        Surface.OBJECT_STORAGE,
+        Stage.VERIFY,
+        "Was every part of the bucket looked at?",
+        versions.judge_listed,
+        "Clear the listing task that failed; every shard must have been listed to its end.",
+        "object-storage.md#incomplete-listing",
+        since=2,
+    ),
+    Check(
+        "noncurrent_version_read",
+        "object_versions",
+        Surface.OBJECT_STORAGE,
+        Stage.VERIFY,
+        "Did an older version really come back?",
+        versions.judge_noncurrent,
+        "Read why in the findings; where no object was ever written twice, write a canary object daily.",
+        "object-storage.md#no-older-version",
+        since=2,
     ),
 )

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from dalp_dr.object_storage.join import READS, left_over, merged, reads_needed, rows_of, share, usable_shards
+from dalp_dr.object_storage.join import bucket_facts as object_versions
+from dalp_dr.object_storage.join import shard_facts as object_shard
 from dalp_dr.object_storage.protection import facts_from as bucket_protection
-from dalp_dr.object_storage.versions import facts_from as object_versions
-from dalp_dr.object_storage.versions import reads_needed
 
-__all__ = ["bucket_protection", "object_versions", "reads_needed"]
+__all__ = [
+    "READS",
+    "bucket_protection",
+    "left_over",
+    "merged",
+    "object_shard",
+    "object_versions",
+    "reads_needed",
+    "rows_of",
+    "share",
+    "usable_shards",
+]

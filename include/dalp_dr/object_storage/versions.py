@@ -3,39 +3,23 @@
 A row names a version id: that version must be there with the row's size and content. The version that was current at the
 point must be named by a row too, since a key that was overwritten or deleted under an unchanged row is damage of its own.
 The point is the restored database's where there is one: rows and objects are compared at one moment.
+
+Shards of a bucket are listed by tasks of their own (kind `object_shard`); the bucket's record joins them (`join.py`).
 """
 
 from __future__ import annotations
 
-import random
-from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from dalp_dr.database.listing import Version, by_key
-from dalp_dr.database.rows import Rows, integer, required, text
 from dalp_dr.model.check import CheckResult, expect, failed, inconclusive
 from dalp_dr.model.plan import DrillPlan, utc
 from dalp_dr.object_storage.protection import named
+from dalp_dr.object_storage.shards import Shard, holes
+from dalp_dr.object_storage.walk import VersionAt
 
-NONCURRENT_READS = 5
-UPLOAD_SECONDS = 5  # between an object's upload and the commit of its row; younger changes are not held against anybody
 GONE = {"404", "405", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "NotFound"}  # 405: the id is a delete marker's
-
-
-@dataclass(frozen=True)
-class VersionAt:
-    """What was current at the point: a version, a delete marker, or (version_id None) nothing.
-
-    `ambiguous`: another entry of the same second, or a change so close to the point that its row may not be committed yet.
-    """
-
-    version_id: str | None
-    is_delete_marker: bool
-    last_modified: str | None
-    ambiguous: bool
+NOT_SAMPLED = "not in the sample"  # the listing alone speaks for this row
 
 
 @dataclass(frozen=True)
@@ -43,6 +27,7 @@ class DocumentAnswer:
     """One row of the restored database beside what the store says of the version it names.
 
     `listed_bytes` is None when the listing does not have the version; `read_bytes` and `read_sha256` when `read_error` says why.
+    ETags are opaque; `etag` is the row's, where the profile keeps one. `encryption`: as the store told when it was read.
     """
 
     id: str
@@ -56,6 +41,10 @@ class DocumentAnswer:
     read_sha256: str | None
     read_error: str | None
     current: VersionAt
+    etag: str | None = None
+    listed_etag: str | None = None
+    read_etag: str | None = None
+    encryption: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +56,29 @@ class Reading:
     listed_bytes: int
     read_bytes: int | None
     error: str | None
+    encryption: str | None = None
+
+
+@dataclass(frozen=True)
+class ShardFacts:
+    """What one task found in its ranges. `settled`: rows that the listing alone answers; `documents` has the others and those read."""
+
+    shard: Shard
+    at: str
+    keys: int
+    keys_at_point: int
+    versions: int
+    delete_markers: int
+    younger: int
+    with_checksum: int
+    ambiguous: int
+    ambiguous_keys: tuple[str, ...]
+    rows: int
+    settled: int
+    documents: tuple[DocumentAnswer, ...]
+    noncurrent: tuple[Reading, ...]
+    noncurrent_population: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,8 @@ class ObjectVersions:
     """One bucket. Counts are of the named prefixes; `foreign`: rows whose key is outside of them.
 
     `unknown_buckets`: bucket -> number of rows that name it, of those that the environment file does not know.
+    `rows`: of this bucket, whether kept in `documents` or settled by the listing alone; `shards`: what was listed to its end;
+    `shard_errors`: why others were not. Records of the first checklist have none of these.
     """
 
     bucket: str
@@ -90,117 +104,17 @@ class ObjectVersions:
     noncurrent_population: int
     foreign: tuple[str, ...]
     unknown_buckets: dict[str, int] = field(default_factory=dict)
-
-
-def current_at(versions: list[Version], moment: datetime) -> VersionAt:
-    """The entry with the greatest last_modified not after the moment. `versions`: newest first, markers included."""
-    second = moment.replace(microsecond=0)
-    past = [v for v in versions if v.last_modified <= second]
-    if not past:
-        return VersionAt(None, False, None, False)
-    newest = past[0]
-    tied = sum(v.last_modified.replace(microsecond=0) == newest.last_modified.replace(microsecond=0) for v in past) > 1
-    close = second - newest.last_modified <= timedelta(seconds=UPLOAD_SECONDS)
-    return VersionAt(newest.version_id, newest.is_delete_marker, newest.last_modified.isoformat(), tied or close)
+    rows: int | None = None
+    settled: int = 0
+    with_checksum: int = 0
+    shards: tuple[Shard, ...] = ()
+    shard_errors: tuple[str, ...] = ()
+    rows_in_shards: int = 0
 
 
 def point_of(plan: DrillPlan) -> str:
     """The moment at which rows and objects are compared."""
     return plan.database.target_time if plan.database else plan.objects.at
-
-
-def reads_needed(plan: DrillPlan, bucket: str, rows: Iterable[Mapping[str, Any]], documents: Rows) -> tuple[tuple[str, str | None], ...]:
-    """(key, version id) of every version that a row names, and a seeded sample of noncurrent ones."""
-    wanted = [(required(d, "object_key"), text(d, "version_id")) for d in _own(bucket, documents)]
-    sample = _sample(plan, by_key(rows))
-    return tuple(dict.fromkeys([*wanted, *((v.key, v.version_id) for v in sample)]))
-
-
-def _own(bucket: str, documents: Rows) -> list[Mapping[str, Any]]:
-    return [d for d in documents if required(d, "bucket") == bucket]
-
-
-def _unknown_buckets(plan: DrillPlan, documents: Rows) -> dict[str, int]:
-    known = {bucket.name for bucket in plan.environment.object_storage}
-    return dict(sorted(Counter(name for d in documents if (name := required(d, "bucket")) not in known).items()))
-
-
-def _noncurrent(plan: DrillPlan, grouped: Mapping[str, list[Version]]) -> list[Version]:
-    """Versions at the point that were not the current one of their key then."""
-    moment = utc(point_of(plan)).replace(microsecond=0)
-    past = ([v for v in versions if v.last_modified <= moment][1:] for versions in grouped.values())
-    return sorted((v for versions in past for v in versions if not v.is_delete_marker), key=lambda v: (v.key, v.version_id or ""))
-
-
-def _sample(plan: DrillPlan, grouped: Mapping[str, list[Version]]) -> list[Version]:
-    population = _noncurrent(plan, grouped)
-    return random.Random(plan.random_seed).sample(population, min(NONCURRENT_READS, len(population)))
-
-
-def facts_from(
-    plan: DrillPlan, bucket: str, rows: Iterable[Mapping[str, Any]], documents: Rows, reads: Iterable[Mapping[str, Any]]
-) -> ObjectVersions:
-    """The facts of kind `object_versions`. `reads`: key, version_id, and size_bytes and sha256 or error, of `reads_needed`."""
-    prefixes, moment = named(plan, bucket).prefixes, utc(point_of(plan))
-    grouped = by_key(rows)
-    answers = {(str(r["key"]), r.get("version_id")): r for r in reads}
-    current = {key: current_at(versions, moment) for key, versions in grouped.items()}
-    everything = [v for versions in grouped.values() for v in versions]
-    population = _noncurrent(plan, grouped)
-    own = _own(bucket, documents)
-    return ObjectVersions(
-        bucket=bucket,
-        at=point_of(plan),
-        prefixes=prefixes,
-        keys=len(grouped),
-        versions=sum(not v.is_delete_marker for v in everything),
-        delete_markers=sum(v.is_delete_marker for v in everything),
-        keys_at_point={
-            p: sum(c.version_id is not None and not c.is_delete_marker for k, c in current.items() if k.startswith(p)) for p in prefixes
-        },
-        younger=sum(v.last_modified > moment for v in everything),
-        ambiguous=tuple(sorted(k for k, c in current.items() if c.ambiguous)),
-        documents=tuple(_document(d, grouped, current, answers) for d in own),
-        noncurrent=tuple(_reading(v, answers) for v in _sample(plan, grouped)),
-        noncurrent_population=len(population),
-        foreign=tuple(sorted(k for d in own if not (k := required(d, "object_key")).startswith(tuple(prefixes)))),
-        unknown_buckets=_unknown_buckets(plan, documents),
-    )
-
-
-def _document(
-    row: Mapping[str, Any],
-    grouped: Mapping[str, list[Version]],
-    current: Mapping[str, VersionAt],
-    answers: Mapping[tuple[str, str | None], Mapping[str, Any]],
-) -> DocumentAnswer:
-    key, version_id = required(row, "object_key"), text(row, "version_id")
-    listed = next((v for v in grouped.get(key, ()) if v.version_id == version_id and not v.is_delete_marker), None)
-    read = answers.get((key, version_id), {"error": "not read"})
-    return DocumentAnswer(
-        id=required(row, "id"),
-        kind=required(row, "kind"),
-        key=key,
-        version_id=version_id,
-        size_bytes=integer(row, "size_bytes"),
-        sha256=required(row, "sha256").lower(),
-        listed_bytes=listed.size_bytes if listed else None,
-        read_bytes=None if "error" in read else int(read["size_bytes"]),
-        read_sha256=None if "error" in read else str(read["sha256"]).lower(),
-        read_error=str(read["error"]) if "error" in read else None,
-        current=current.get(key, VersionAt(None, False, None, False)),
-    )
-
-
-def _reading(version: Version, answers: Mapping[tuple[str, str | None], Mapping[str, Any]]) -> Reading:
-    read = answers.get((version.key, version.version_id), {"error": "not read"})
-    return Reading(
-        version.key,
-        version.version_id,
-        version.size_bytes,
-        None if "error" in read else int(read["size_bytes"]),
-        str(read["error"]) if "error" in read else None,
-    )
 
 
 def judge_readable(facts: ObjectVersions, plan: DrillPlan) -> CheckResult:
@@ -232,32 +146,69 @@ def judge_documents(facts: ObjectVersions, plan: DrillPlan) -> CheckResult:
     expected = f"every row that names an object of {facts.bucket} finds its version, size and content"
     wrong: list[str] = []
     unsure: list[str] = []
+    total = len(facts.documents) if facts.rows is None else facts.rows
     named_versions = {(d.key, d.version_id) for d in facts.documents}
     for document in facts.documents:
         problem, certain = _problem(document, utc(facts.at), (document.key, document.current.version_id) in named_versions)
         if problem:
             (wrong if certain else unsure).append(f"{document.key} (document {document.id}): {problem}")
-    seen = f"{len(facts.documents) - len(wrong) - len(unsure)} of {len(facts.documents)} rows resolve"
+    seen = f"{total - len(wrong) - len(unsure)} of {total} rows resolve"
     unsure += [f"{count} rows name bucket {name}, which is not in the environment file" for name, count in facts.unknown_buckets.items()]
     if wrong:
         return failed(expected, seen, [*wrong, *unsure])
     return inconclusive(expected, seen, unsure) if unsure or not facts.documents else expect(True, expected, seen)
 
 
+def judge_listed(facts: ObjectVersions, plan: DrillPlan) -> CheckResult:
+    """Every range of keys of every prefix was listed to its end, and every row was looked at in one of them or alone."""
+    expected = f"{', '.join(facts.prefixes)} of {facts.bucket} listed from first key to last, and all rows looked at"
+    missing = [*holes([named(plan, facts.bucket)], facts.shards), *facts.shard_errors]
+    if facts.rows is None or facts.rows != facts.settled + len(facts.documents):
+        missing.append(f"{facts.rows} rows name the bucket, {facts.settled + len(facts.documents)} were looked at")
+    seen = f"{len(facts.shards)} shards, {facts.rows} rows, {facts.rows_in_shards} of them in shards"
+    return inconclusive(expected, seen, missing) if missing else expect(True, expected, seen)
+
+
+def judge_noncurrent(facts: ObjectVersions, plan: DrillPlan) -> CheckResult:
+    """An older version was really fetched in this drill: versioning that is switched on is not yet an object that comes back."""
+    expected = f"at least one version of {facts.bucket} that was not current at {facts.at} is read to its last byte"
+    good = [r for r in facts.noncurrent if r.error is None and r.read_bytes == r.listed_bytes]
+    seen = f"{len(good)} of {len(facts.noncurrent)} read, {facts.noncurrent_population} there"
+    if good:
+        return expect(True, expected, seen)
+    told = [f"{r.key} version {r.version_id}: {r.error or f'{r.read_bytes} of {r.listed_bytes} bytes'}" for r in facts.noncurrent]
+    return inconclusive(expected, seen, told or ["no object had an older version at the point: write one object twice"])
+
+
 def _problem(document: DocumentAnswer, moment: datetime, current_is_named: bool) -> tuple[str | None, bool]:
     """(what is wrong or None, whether it is certain). `current_is_named`: some row names the version current at the point."""
     if document.version_id is None:
         return "the row names no version", True
+    if document.etag is not None and document.listed_etag is not None and document.etag != document.listed_etag:
+        return f"ETag {document.listed_etag}, the row says {document.etag}", True
     if document.read_error in GONE:
         return f"version {document.version_id} is missing ({document.read_error})", True
-    if document.read_error:
+    if document.read_error == NOT_SAMPLED:
+        said = _listed(document)
+        if said:
+            return said
+    elif document.read_error:
         return f"version {document.version_id} could not be read ({document.read_error})", False
-    if document.read_bytes != document.size_bytes:
+    elif document.read_bytes != document.size_bytes:
         return f"{document.read_bytes} bytes, the row says {document.size_bytes}", True
-    if document.read_sha256 != document.sha256:
+    elif document.read_sha256 != document.sha256:
         return f"content differs: sha256 {document.read_sha256}, the row says {document.sha256}", True
     current = document.current
     if current.version_id is None or current_is_named:  # None: uploaded in the second of the point
         return (None, True) if document.listed_bytes is not None else ("readable, but not in the listing", False)
     kind = "a delete marker was on top" if current.is_delete_marker else f"wrong version: {current.version_id} was current"
     return f"{kind} at {moment.isoformat()}, the row names {document.version_id}", not current.ambiguous
+
+
+def _listed(document: DocumentAnswer) -> tuple[str, bool] | None:
+    """What is wrong with a row that was not read, from the listing alone."""
+    if document.listed_bytes is None:
+        return f"version {document.version_id} is not in the listing, and was not read", False
+    if document.listed_bytes != document.size_bytes:
+        return f"listed with {document.listed_bytes} bytes, the row says {document.size_bytes}", True
+    return None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from dalp_dr_airflow.hooks.errors import translate
+from dalp_dr_airflow.hooks.errors import CallError, translate
 from dalp_dr_airflow.hooks.s3 import S3Access, s3_uri
 
 # What S3 says where a bucket has no such setting at all; anything else is an error.
+READERS = 4
 _NOT_SET = {"NoSuchLifecycleConfiguration"}
 
 
@@ -29,9 +32,30 @@ class ObjectVersionHook(S3Access):
             "lifecycle": self._optional("get_bucket_lifecycle_configuration", bucket),
         }
 
-    def read(self, bucket: str, key: str, version_id: str | None = None) -> tuple[str, int]:  # type: ignore[override]
-        """`(sha256, size in bytes)` of one version. CallError with S3's code in its text."""
-        return self.digest(bucket, key, version_id)
+    def read(self, bucket: str, key: str, version_id: str | None = None) -> dict[str, Any]:  # type: ignore[override]
+        """`{key, version_id, size_bytes, sha256, etag, encryption}` of one version, read to its end; or `error`: the store's
+        status where it refused, since that is a fact of its own.
+
+        encryption is the algorithm the store says it used, None where it says nothing.
+        """
+        asked = {"key": key, "version_id": version_id}
+        try:
+            with translate("read", f"{s3_uri(bucket, key)} version {version_id}"):
+                answer = self.client.get_object(Bucket=bucket, Key=key, **({"VersionId": version_id} if version_id else {}))
+                sha256, size = self.drained(answer, bucket, key)
+        except CallError as error:
+            return {**asked, "error": str(error.status or "no answer")}
+        told = {"etag": str(answer.get("ETag", "")).strip('"'), "encryption": answer.get("ServerSideEncryption")}
+        return {**asked, "size_bytes": size, "sha256": sha256, **told}
+
+    def read_all(self, bucket: str, wanted: Sequence[tuple[str, str | None]], told: Callable[[int], None]) -> list[dict[str, Any]]:
+        """`read` of each (key, version id), several at once; `told` is called with the number done."""
+        found: list[dict[str, Any]] = []
+        with ThreadPoolExecutor(READERS) as pool:
+            for answer in pool.map(lambda one: self.read(bucket, *one), wanted):
+                found.append(answer)
+                told(len(found))
+        return found
 
     def _optional(self, operation: str, bucket: str) -> dict[str, Any] | None:
         from botocore.exceptions import ClientError

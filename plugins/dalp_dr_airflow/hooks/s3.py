@@ -12,7 +12,9 @@ from airflow.sdk import BaseHook
 
 from dalp_dr.errors import InputError
 from dalp_dr.isolation.privileges import StoreAnswer
+from dalp_dr.object_storage.listing import KeyRange
 from dalp_dr_airflow.hooks.errors import CallError, translate
+from dalp_dr_airflow.hooks.version_listing import WORKERS, VersionListing
 
 CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, ATTEMPTS = 5, 60, 6
 CHUNK_BYTES = 1 << 20
@@ -50,6 +52,7 @@ class S3Access(BaseHook):
         ours = Config(
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             read_timeout=READ_TIMEOUT_SECONDS,
+            max_pool_connections=WORKERS,
             retries={"mode": "standard", "max_attempts": ATTEMPTS},
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
@@ -63,14 +66,13 @@ class S3Access(BaseHook):
         with translate("read", f"{s3_uri(bucket, key)}{f' version {version_id}' if version_id else ''}"):
             return bytes(self.client.get_object(Bucket=bucket, Key=key, **_version(version_id))["Body"].read())
 
-    def digest(self, bucket: str, key: str, version_id: str | None = None) -> tuple[str, int]:
-        """`(sha256, size in bytes)` of one object or version, read in pieces and never held whole."""
+    @staticmethod
+    def drained(answer: dict[str, Any], bucket: str, key: str) -> tuple[str, int]:
+        """`(sha256, size in bytes)` of an answer's body, read in pieces and never held whole. CallError when it ends early."""
         sha256, size = hashlib.sha256(), 0
-        with translate("read", f"{s3_uri(bucket, key)}{f' version {version_id}' if version_id else ''}"):
-            answer = self.client.get_object(Bucket=bucket, Key=key, **_version(version_id))
-            for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
-                sha256.update(chunk)
-                size += len(chunk)
+        for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
+            sha256.update(chunk)
+            size += len(chunk)
         if size != answer["ContentLength"]:
             raise CallError(
                 f"{s3_uri(bucket, key)} ended after {size} of {answer['ContentLength']} bytes.",
@@ -85,19 +87,21 @@ class S3Access(BaseHook):
             for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
                 yield from (item["Key"] for item in page.get("Contents", []))
 
+    @cached_property
+    def listing(self) -> VersionListing:
+        """Versions in bulk."""
+        return VersionListing(self.client)
+
     def versions(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
         """Every version and delete marker below a prefix, page by page, newest first within a key.
 
         `{key, version_id, last_modified, size_bytes, etag, is_latest, is_delete_marker}`; last_modified is UTC, RFC
         3339, whole seconds of the store's clock; version_id is None in a bucket that never had versioning.
         """
-        with translate("list versions of", s3_uri(bucket, prefix)):
-            for page in self.client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-                rows = [
-                    *(_row(v, False) for v in page.get("Versions", [])),
-                    *(_row(m, True) for m in page.get("DeleteMarkers", [])),
-                ]
-                yield from sorted(rows, key=lambda row: row["key"])
+        for entry in self.listing.entries(bucket, KeyRange(prefix)):
+            row = entry._asdict()
+            row["last_modified"] = f"{row.pop('second')}+00:00"
+            yield row
 
 
 def write_attempt(conn_id: str, bucket: str, prefix: str = "") -> StoreAnswer:
@@ -132,15 +136,3 @@ def s3_uri(bucket: str, key: str = "") -> str:
 
 def _version(version_id: str | None) -> dict[str, str]:
     return {"VersionId": version_id} if version_id else {}
-
-
-def _row(item: dict[str, Any], is_delete_marker: bool) -> dict[str, Any]:
-    return {
-        "key": item["Key"],
-        "version_id": item.get("VersionId"),
-        "last_modified": item["LastModified"].isoformat(),
-        "size_bytes": item.get("Size", 0),
-        "etag": item.get("ETag", "").strip('"'),
-        "is_latest": bool(item.get("IsLatest")),
-        "is_delete_marker": is_delete_marker,
-    }

@@ -1,49 +1,133 @@
-"""Object storage: versions as of the incident time, and the rows of the restored database that name objects."""
+"""Object storage: versions as of the recovery point, and the rows of the restored database that name objects.
+
+object_shards (which ranges of keys) -> object_listing (mapped, one task a shard) -> object_versions (one record a bucket)
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from dalp_dr.model.check import Surface
-from dalp_dr.object_storage import facts
+from dalp_dr.model.plan import utc
+from dalp_dr.object_storage import facts, shards
+from dalp_dr.object_storage.versions import point_of
+from dalp_dr.object_storage.walk import Walk, Walked
 from dalp_dr_airflow.drill import Drill, Gathered
-from dalp_dr_airflow.hooks.errors import CallError
 from dalp_dr_airflow.operators.base import DrillOperator, attempt
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+TOLD_EVERY_SECONDS = 5.0
+
+
+class ObjectShardsOperator(DrillOperator):
+    """Says which ranges of keys are listed side by side: every prefix whole, cut at its folders."""
+
+    surface = Surface.OBJECT_STORAGE
+
+    def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
+        return ()
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        drill = Drill.open(context)
+        if not self.in_scope(drill):
+            return []
+        found = [s for bucket in drill.plan.environment.object_storage for s in self.of(drill, bucket)]
+        for shard in found:
+            self.log.info("%s: %s in %d ranges", shard.subject, shard.prefix, len(shard.parts))
+        return [asdict(shard) for shard in found]
+
+    @staticmethod
+    def of(drill: Drill, bucket: Any) -> tuple[shards.Shard, ...]:
+        listing = drill.objects.listing
+        return shards.of_bucket(bucket, {p: listing.folders(bucket.name, p, shards.MOST_FOLDERS) for p in bucket.prefixes})
+
 
 class BucketVersionCheckOperator(DrillOperator):
-    """Every version a row of the restored database names is there, readable and what the row says.
+    """Lists the versions of one shard and answers the rows of the restored database that name them. Mapped over shards.
 
-    Mapped over buckets; `bucket` is the name of one of the environment's.
+    :param shard: what `object_shards` returned for it.
     """
 
     surface = Surface.OBJECT_STORAGE
 
-    def __init__(self, *, bucket: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, shard: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.bucket = bucket
+        self.shard = shard
 
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
-        buckets = [b for b in drill.plan.environment.object_storage if self.bucket in (None, b.name)]
-        return [attempt("object_versions", lambda b=bucket: self.one(drill, b), bucket.name) for bucket in buckets]  # type: ignore[misc]
+        shard = shards.shard_from(self.shard)
+        return [attempt("object_shard", lambda: self.one(drill, shard), shard.subject)]
+
+    def one(self, drill: Drill, shard: shards.Shard) -> Gathered:
+        began, plan = time.monotonic(), drill.plan
+        rows = [row for row in facts.rows_of(shard.bucket, drill.sql("documents")["documents"]) if shard.covers(row.key)]
+        share, moment = facts.share(len(rows)), utc(point_of(plan))
+
+        def fold(part: Any, entries: Any) -> Walked:
+            own = [row for row in rows if row.key > part.after and (part.until is None or row.key <= part.until)]
+            progress = self.listed(shard, len(own), began)
+            return Walk(moment, f"{plan.random_seed}/{shard.subject}", share, progress).over(entries, own)
+
+        walked = facts.merged(drill.objects.listing.each(shard.bucket, shard.parts, fold), plan.random_seed)
+        needed = facts.reads_needed(walked)
+        self.log.info("%s: %d keys, %d versions listed, %d to read", shard.subject, walked.keys, walked.versions, len(needed))
+        reads = drill.objects.read_all(shard.bucket, needed, self.told(f"{shard.subject}: versions read", len(needed)))
+        return Gathered("object_shard", facts.object_shard(plan, shard, walked, reads, time.monotonic() - began), shard.subject)
+
+    def listed(self, shard: shards.Shard, rows: int, began: float) -> Callable[[Walked], None]:
+        """Progress of one range of a listing, whose length nobody knows beforehand: rows answered say how far it is."""
+
+        def tell(walked: Walked) -> None:
+            count, seconds = walked.versions + walked.delete_markers, time.monotonic() - began
+            left = f", about {seconds * (rows - walked.rows) / walked.rows:.0f} s left" if walked.rows else ""
+            self.log.info("%s: %d entries, %.0f a second, %d of %d rows%s", shard.subject, count, count / seconds, walked.rows, rows, left)
+
+        return tell
+
+    def told(self, what: str, total: int) -> Callable[[int], None]:
+        """Progress of reading, every few seconds."""
+        began = last = time.monotonic()
+
+        def tell(done: int) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= TOLD_EVERY_SECONDS or done == total:
+                last = now
+                rate = done / max(now - began, 0.001)
+                self.log.info("%s: %d of %d, %.1f a second, about %.0f s left", what, done, total, rate, (total - done) / rate)
+
+        return tell
+
+
+class ObjectVersionsOperator(DrillOperator):
+    """Joins the shards of each bucket to its record; a shard without a record leaves a hole that the record names.
+
+    :param shards: what `object_shards` returned.
+    """
+
+    surface = Surface.OBJECT_STORAGE
+    template_fields = ("shards",)
+
+    def __init__(self, *, shards: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.shards = shards
+
+    def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
+        return [
+            attempt("object_versions", lambda b=bucket: self.one(drill, b), bucket.name)  # type: ignore[misc]
+            for bucket in drill.plan.environment.object_storage
+        ]
 
     def one(self, drill: Drill, bucket: Any) -> Gathered:
+        planned = [shards.shard_from(sent) for sent in self.shards or ()]
+        found, errors = facts.usable_shards(drill.records(), bucket.name, planned)
         documents = drill.sql("documents")["documents"]
-        rows = [row for prefix in bucket.prefixes for row in drill.objects.versions(bucket.name, prefix)]
-        needed = facts.reads_needed(drill.plan, bucket.name, rows, documents)
-        self.log.info("%s: %d versions listed, %d to read", bucket.name, len(rows), len(needed))
-        reads = [self.read(drill, bucket.name, key, version) for key, version in needed]
-        return Gathered("object_versions", facts.object_versions(drill.plan, bucket.name, rows, documents, reads), bucket.name)
-
-    @staticmethod
-    def read(drill: Drill, bucket: str, key: str, version_id: str) -> dict[str, Any]:
-        """Size and sha256 of one version; a refusal of the store is a fact of its own."""
-        try:
-            sha256, size = drill.objects.read(bucket, key, version_id)
-        except CallError as error:
-            return {"key": key, "version_id": version_id, "error": str(error.status or "no answer")}
-        return {"key": key, "version_id": version_id, "size_bytes": size, "sha256": sha256}
+        alone = facts.left_over(facts.rows_of(bucket.name, documents), [s.shard for s in found])
+        wanted = [(row.key, row.version_id) for row in alone if row.version_id][: facts.READS]
+        reads = drill.objects.read_all(bucket.name, wanted, lambda done: None)
+        return Gathered("object_versions", facts.object_versions(drill.plan, bucket.name, documents, found, errors, reads), bucket.name)

@@ -29,7 +29,7 @@ from dalp_dr_airflow.operators.decide import DecideOperator
 from dalp_dr_airflow.operators.exposure import BackupExposureOperator, SandboxExposureOperator
 from dalp_dr_airflow.operators.isolate import QuarantineProbeOperator, SandboxOperator
 from dalp_dr_airflow.operators.measure import ManualChangeOperator, MeasureOperator
-from dalp_dr_airflow.operators.objects import BucketVersionCheckOperator
+from dalp_dr_airflow.operators.objects import BucketVersionCheckOperator, ObjectShardsOperator, ObjectVersionsOperator
 from dalp_dr_airflow.operators.plan import PlanOperator
 from dalp_dr_airflow.operators.preflight import (
     ArchiveCheckOperator,
@@ -119,7 +119,7 @@ def verify(proven: BaseOperator, restored: Tasks) -> Tasks:
             RecoveryPointProofOperator(task_id="recovery_point", trigger_rule=LEARN),
             DatabaseIntegrityOperator(task_id="database_integrity", trigger_rule=LEARN),
             SourceComparisonOperator(task_id="source_comparison", trigger_rule=LEARN),
-            BucketVersionCheckOperator(task_id="object_versions", trigger_rule=LEARN),
+            object_versions(proven, restored[0]),
             # Chain, balances and what was under way are read at rest: a released worker or indexer would change them.
             ChainContinuityOperator(task_id="chain", trigger_rule=LEARN),
             ReconciliationOperator(task_id="balances", trigger_rule=LEARN),
@@ -135,6 +135,17 @@ def verify(proven: BaseOperator, restored: Tasks) -> Tasks:
         for task in (*database[1:], *namespaces):
             [proven, *(restored[:1] if task in database else restored)] >> task
     return [*database, *namespaces]
+
+
+def object_versions(proven: BaseOperator, database: BaseOperator) -> BaseOperator:
+    """The buckets' versions beside the rows of the restored database: a mapped task for each shard, and their join."""
+    shards = ObjectShardsOperator(task_id="object_shards", trigger_rule=LEARN)
+    listed = BucketVersionCheckOperator.partial(task_id="object_listing", trigger_rule=LEARN).expand(shard=shards.output)
+    joined = ObjectVersionsOperator(task_id="object_versions", trigger_rule=LEARN, shards=shards.output)
+    [proven, database] >> shards
+    proven >> [listed, joined]
+    listed >> joined
+    return joined
 
 
 def start(proven: BaseOperator, verified: Tasks) -> Tasks:

@@ -6,11 +6,14 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
+
+from dalp_dr.object_storage.listing import parse
+from dalp_dr_airflow.hooks.version_listing import PAGE
 
 
 def client_error(status: int, code: str, operation: str = "GetObject") -> ClientError:
@@ -67,6 +70,29 @@ class FakeS3:
             raise client_error(404, "NoSuchLifecycleConfiguration", "GetBucketLifecycleConfiguration")
         return {"ResponseMetadata": {}, **self.settings["lifecycle"]}
 
+    @property
+    def meta(self) -> Any:
+        """Where a handler of botocore's events is registered; `list_object_versions` answers as if it had run."""
+        return SimpleNamespace(events=SimpleNamespace(register=lambda *args, **named: None))
+
+    def list_object_versions(self, Bucket: str, Prefix: str, KeyMarker: str = "", VersionIdMarker: str = "") -> dict[str, Any]:
+        self._check("list_object_versions")
+        entries = [e for k in sorted(self.objects) if k.startswith(Prefix) for e in self._entries(k)]
+        rest = [e for e in entries if e[0] > KeyMarker or (VersionIdMarker and e[0] == KeyMarker and e[1] < VersionIdMarker)]
+        page, more = rest[: self.page], len(rest) > self.page
+        markers = f"<NextKeyMarker>{page[-1][0]}</NextKeyMarker><NextVersionIdMarker>{page[-1][1]}</NextVersionIdMarker>" if more else ""
+        text = "".join(e[2] for e in page) + f"<IsTruncated>{str(more).lower()}</IsTruncated>{markers}"
+        return {PAGE: parse(f"<ListVersionsResult>{text}</ListVersionsResult>".encode())}
+
+    def _entries(self, key: str) -> list[tuple[str, str, str]]:
+        """(key, version id, XML) of a key: its only version, below it a delete marker where the key ends in `.gone`."""
+        at = "<LastModified>2026-11-23T11:00:00.000Z</LastModified>"
+        etag = hashlib.md5(self.objects[key], usedforsecurity=False).hexdigest()
+        size = f"<Size>{len(self.objects[key])}</Size><ETag>&quot;{etag}&quot;</ETag>"
+        version = f"<Version><Key>{key}</Key><VersionId>v-{key}</VersionId><IsLatest>false</IsLatest>{at}{size}</Version>"
+        marker = f"<DeleteMarker><Key>{key}</Key><VersionId>m-{key}</VersionId><IsLatest>true</IsLatest>{at}</DeleteMarker>"
+        return [(key, f"v-{key}", version), *([(key, f"m-{key}", marker)] if key.endswith(".gone") else [])]
+
     def get_paginator(self, operation: str) -> Any:
         fake = self
 
@@ -80,20 +106,4 @@ class FakeS3:
         return Pages()
 
     def listed(self, operation: str, keys: list[str]) -> dict[str, Any]:
-        if operation == "list_objects_v2":
-            return {"Contents": [{"Key": k} for k in keys]} if keys else {}
-        at = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
-        return {
-            "Versions": [
-                {
-                    "Key": k,
-                    "VersionId": f"v-{k}",
-                    "LastModified": at,
-                    "Size": len(self.objects[k]),
-                    "IsLatest": False,
-                    "ETag": f'"{hashlib.md5(self.objects[k], usedforsecurity=False).hexdigest()}"',
-                }
-                for k in keys
-            ],
-            "DeleteMarkers": [{"Key": k, "VersionId": f"m-{k}", "LastModified": at, "IsLatest": True} for k in keys if k.endswith(".gone")],
-        }
+        return {"Contents": [{"Key": k} for k in keys]} if keys else {}

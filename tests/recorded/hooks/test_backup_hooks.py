@@ -236,7 +236,16 @@ def test_the_catalogue() -> None:
     hook = archive()
     rows = hook.objects()
     assert len(rows) == 10
-    assert set(rows[0]) == {"key", "version_id", "last_modified", "size_bytes", "etag", "is_latest", "is_delete_marker"}
+    assert set(rows[0]) == {
+        "key",
+        "version_id",
+        "last_modified",
+        "size_bytes",
+        "etag",
+        "is_latest",
+        "is_delete_marker",
+        "checksum_algorithm",
+    }
     assert hook.backup_infos() == {"20261123T105711": "status=DONE"}
     assert hook.histories() == {"00000002.history": "1\t0/C\tbefore"}
     assert gzip.decompress(hook.read("prod/dalp-pg/wals/0000000100000000/" + NAME + "0C.gz")) == SEGMENT

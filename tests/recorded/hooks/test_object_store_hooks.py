@@ -9,7 +9,7 @@ import pytest
 
 from dalp_dr.errors import EvidenceError, InputError
 from dalp_dr_airflow.hooks import s3
-from dalp_dr_airflow.hooks.errors import CallError, Denied, Missing
+from dalp_dr_airflow.hooks.errors import Denied, Missing
 from dalp_dr_airflow.hooks.evidence import EvidenceStoreHook
 from dalp_dr_airflow.hooks.object_versions import ObjectVersionHook
 from fake_s3 import FakeS3
@@ -40,28 +40,48 @@ def test_versions_and_delete_markers_of_every_page() -> None:
         "etag": hashlib.md5(b"xxx").hexdigest(),
         "is_latest": False,
         "is_delete_marker": False,
+        "checksum_algorithm": "",
     }
 
 
-def test_a_digest_is_of_the_bytes() -> None:
+def test_a_reading_is_of_the_bytes() -> None:
     data = bytes(range(256)) * 10_000
-    assert bucket(FakeS3({"k": data})).read("b", "k", "v") == (hashlib.sha256(data).hexdigest(), len(data))
+    read = bucket(FakeS3({"k": data})).read("b", "k", "v")
+    assert read == {
+        "key": "k",
+        "version_id": "v",
+        "size_bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "etag": "",
+        "encryption": None,
+    }
 
 
-def test_a_body_that_ends_early_is_an_error() -> None:
+def test_a_body_that_ends_early_is_not_a_reading() -> None:
     class Short(FakeS3):
         def get_object(self, **asked: str) -> dict[str, object]:  # type: ignore[override]
             return {**super().get_object(**asked), "ContentLength": 99}
 
-    with pytest.raises(CallError, match="ended after 4 of 99 bytes"):
-        bucket(Short({"k": b"1234"})).read("b", "k")
+    assert bucket(Short({"k": b"1234"})).read("b", "k") == {"key": "k", "version_id": None, "error": "no answer"}
+
+
+@pytest.mark.parametrize(("fake", "status"), [(FakeS3(), "404"), (FakeS3({"k": b""}, frozenset({"get_object"})), "403")])
+def test_a_refusal_of_the_store_is_a_fact(fake: FakeS3, status: str) -> None:
+    assert bucket(fake).read("b", "k", "v") == {"key": "k", "version_id": "v", "error": status}
+
+
+def test_readings_keep_the_order_and_tell_how_many_are_done() -> None:
+    told: list[int] = []
+    wanted = [(f"k{n}", "v") for n in range(20)]
+    found = bucket(FakeS3({f"k{n}": b"x" * n for n in range(20)})).read_all("b", wanted, told.append)
+    assert [r["size_bytes"] for r in found] == list(range(20)) and told == list(range(1, 21))
 
 
 def test_absent_and_refused_objects() -> None:
     with pytest.raises(Missing):
-        bucket(FakeS3()).read("b", "k")
+        s3.S3Access.read(bucket(FakeS3()), "b", "k")
     with pytest.raises(Denied, match="may not read s3://b/k"):
-        bucket(FakeS3({"k": b""}, frozenset({"get_object"}))).read("b", "k")
+        s3.S3Access.read(bucket(FakeS3({"k": b""}, frozenset({"get_object"}))), "b", "k")
 
 
 def test_protection_as_the_store_gives_it() -> None:
