@@ -14,7 +14,7 @@ from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.lab import Lab
 from dalp_dr_lab.progress import say
 
-DAG_ID = "backup_posture"
+DAG_ID, CLAIMS_ID = "backup_posture", "recovery_claims"
 KNOWN_WITHIN_SECONDS, ENDS_WITHIN_SECONDS, POLL_SECONDS = 120, 300, 1.0
 
 
@@ -35,14 +35,19 @@ def main(words: Sequence[str]) -> int:
 
 
 def look(lab: Lab) -> DagRun:
-    """Ask for one run of the watch as `starter` and wait for its end. LabError when it does not come."""
+    """Ask for one run of the claims workflow and then of the watch, as `starter`, and wait. LabError when an end does not come."""
     found = airflow.env(lab)
     users = dict(pair.split(":", 1) for pair in found["AIRFLOW_USERS"].split(","))
     api = AirflowApi(found["AIRFLOW_URL"], "starter", users["starter"])
-    _until(lambda: api.dag(DAG_ID), KNOWN_WITHIN_SECONDS, f"Airflow to know {DAG_ID}")
-    api.unpause(DAG_ID)
-    asked = api.trigger(DAG_ID, {}, "a look at the lab")
-    ended: DagRun = _until(lambda: run if (run := api.run(DAG_ID, asked.run_id)).ended else None, ENDS_WITHIN_SECONDS, "the watch to end")
+    _run(api, CLAIMS_ID)  # in life it runs daily and after every drill
+    return _run(api, DAG_ID)
+
+
+def _run(api: AirflowApi, dag_id: str) -> DagRun:
+    _until(lambda: api.dag(dag_id), KNOWN_WITHIN_SECONDS, f"Airflow to know {dag_id}")
+    api.unpause(dag_id)
+    asked = api.trigger(dag_id, {}, "a look at the lab")
+    ended: DagRun = _until(lambda: run if (run := api.run(dag_id, asked.run_id)).ended else None, ENDS_WITHIN_SECONDS, f"{dag_id} to end")
     return ended
 
 
