@@ -60,12 +60,7 @@ def test_it_runs_the_pinned_airflow() -> None:
 def test_it_says_what_compose_says() -> None:
     compose = merged()["services"]["scheduler"]["environment"]
     ours = {f"AIRFLOW__{s.upper()}__{k.upper()}": v for s, found in VALUES["config"].items() for k, v in found.items()}
-    for name in (
-        "AIRFLOW__CORE__LOAD_EXAMPLES",
-        "AIRFLOW__CORE__PARALLELISM",
-        "AIRFLOW__SECRETS__BACKEND",
-        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT",
-    ):
+    for name in ("CORE__LOAD_EXAMPLES", "CORE__PARALLELISM", "SECRETS__BACKEND", "WORKERS__EXECUTION_API_TIMEOUT"):
         assert str(ours[f"AIRFLOW__{name}"]) == str(compose[f"AIRFLOW__{name}"])
     env = {e["name"]: e["value"] for e in VALUES["env"]}
     assert {"DALP_DR_HOME", "PYTHONPATH", "DALP_DR_INCLUDE"} == set(env)
