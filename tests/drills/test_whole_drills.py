@@ -152,6 +152,32 @@ def test_a_green_drill_is_ready_for_good_reasons(lab: Lab, tmp_path: Path) -> No
     assert verify(alone / "bundle", "--key", str(key)) == 3, "a changed byte is found"
 
 
+def test_the_watch_between_drills_is_green_and_names_a_paused_schedule(lab: Lab) -> None:
+    """After a READY drill every question passes or is a declared deviation; one paused schedule turns it red; nothing claims anything."""
+
+    def pause(paused: bool) -> None:
+        patch = json.dumps({"spec": {"paused": paused}})
+        lab.kubectl("-n", "velero", "patch", "schedules.velero.io", "dalp-daily", "--type=merge", "--patch", patch)
+
+    def looked() -> tuple[int, dict[str, Any]]:
+        status = command("dalp_dr_lab", "posture").returncode
+        return status, json.loads((lab.home / "posture.json").read_text())["environments"]["lab"]
+
+    before = production(lab)
+    status, found = looked()
+    assert (status, found["verdict"]) == (0, "pass")
+    assert {r["check"] for r in found["rows"] if r["accepted"]} == {"retention_table_kept"}
+    pause(True)
+    try:
+        status, found = looked()
+    finally:
+        pause(False)
+    assert status == 1
+    assert {"backup_schedule_active", "chart_settings_live"} <= {r["check"] for r in found["rows"] if r["verdict"] == "fail"}
+    assert production(lab) == before, "production is only read"
+    assert not json.loads((lab.home / "claims.json").read_text())["environments"]["lab"]["publishable"]
+
+
 def test_a_target_before_the_latest_operations_is_ready_too(lab: Lab) -> None:
     """Production goes on after the recovery point: the restored index goes past what the restored records can know."""
     assert command("dalp_dr_lab", "backup").returncode == 0
