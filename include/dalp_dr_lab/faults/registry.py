@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.faults import (
     chain,
+    cloned_archiver,
     configuration,
     connections,
     database,
+    exposure,
     isolation,
     kubernetes_resources,
     object_storage,
@@ -39,6 +41,8 @@ MODULES = (
     observability,
     chain,
     isolation,
+    exposure,
+    cloned_archiver,
     rights,
     requested,
     sandbox,
