@@ -29,7 +29,10 @@ Side = Literal["source", "sandbox"]
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of a role. `names` empty: every object of the kind. `since`: the checklist from which on it is asked for."""
+    """One rule of a role. `names` empty: every object of the kind. `since`: the checklist from which on it is asked for.
+
+    `when` is empty for what every drill calls, else it says who or what needs the permission besides.
+    """
 
     group: str
     resources: tuple[str, ...]
@@ -37,6 +40,7 @@ class Rule:
     reason: str
     names: tuple[str, ...] = ()
     since: int = 1
+    when: str = ""
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,6 @@ FAULTS = (
         nothing,
         _remove_clone,
         during=_clone,
-        moment=Moment("preflight.gate", ("success",)),
+        moment=Moment("isolate.canaries", ("scheduled", "queued", "running", "success")),
     ),
 )
