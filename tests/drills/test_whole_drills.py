@@ -18,7 +18,10 @@ from typing import Any
 import pytest
 
 from dalp_dr.evidence import bundle
+from dalp_dr.isolation import audit_log
+from dalp_dr.model import environment_file
 from dalp_dr_lab import ground
+from dalp_dr_lab.cluster.settings import Cluster
 from dalp_dr_lab.lab import NAMESPACES, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.drill]
@@ -114,6 +117,21 @@ def production(lab: Lab) -> dict[str, str]:
     return seen
 
 
+ENVIRONMENT = environment_file.read(ROOT / "include/environments/lab.yaml")
+
+
+def audited(since: datetime) -> list[str]:
+    """What the API server itself says that anybody did since a moment."""
+    lines = Cluster.of(0).audit_log.read_text().splitlines()
+    return [line for line in lines if datetime.fromisoformat(json.loads(line)["requestReceivedTimestamp"]) >= since]
+
+
+def delivered(lab: Lab, since: str) -> list[str]:
+    """Webhooks, mail and custody calls that reached the outside since a moment."""
+    found = json.loads(lab.kubectl("get", "--raw", "/api/v1/namespaces/outside/services/sink:8080/proxy/received"))["data"]
+    return [one["text"] for one in found if one["at"] >= datetime.fromisoformat(since).timestamp()]
+
+
 def foreign_wal(lab: Lab) -> list[str]:
     """Keys in the archive that production's timeline 1 did not write."""
     pages = lab.s3("admin").get_paginator("list_objects_v2").paginate(Bucket="dalp-wal", Prefix="prod/dalp-pg/wals/")
@@ -127,7 +145,7 @@ def verify(folder: Path, *words: str) -> int:
 
 def test_a_green_drill_is_ready_for_good_reasons(lab: Lab, tmp_path: Path) -> None:
     assert command("dalp_dr_lab", "up").returncode == 0
-    before = production(lab)
+    before, begun = production(lab), datetime.now(UTC)
     drill = Ended(lab)
     summary = drill.summary
     assert (drill.status, summary["decision"], summary["verdict"], summary["reasons"]) == (0, "READY", "pass", [])
@@ -142,6 +160,10 @@ def test_a_green_drill_is_ready_for_good_reasons(lab: Lab, tmp_path: Path) -> No
     assert len(runs) == len(set(runs)) == len(NAMESPACES), "one Restore for each namespace"
     assert production(lab) == before, "production is never written"
     assert foreign_wal(lab) == []
+    called = audit_log.compare(audited(begun), ENVIRONMENT)
+    assert (called.unnamed, called.uncalled) == ((), ()), "what it may do is what it does"
+    started = next(phase["started_at"] for phase in summary["phases"] if phase["name"] == "start")
+    assert delivered(lab, started) == [], "nothing of the restored copy reached the outside"
     alone = tmp_path / "auditor"
     shutil.copytree(drill.folder / "bundle", alone / "bundle")
     shutil.copytree(lab.home / "ledger", alone / "ledger")
@@ -200,8 +222,10 @@ def test_a_dry_run_creates_nothing(lab: Lab) -> None:
 
 @pytest.mark.parametrize(("fault", "check"), [("wal-gap", "wal_without_gaps"), ("stale-backup", "backup_fresh")])
 def test_a_drill_that_cannot_succeed_is_refused(lab: Lab, fault: str, check: str) -> None:
+    begun = datetime.now(UTC)
     drill = Ended(lab, "--fault", fault)
     assert (drill.status, drill.summary["decision"], drill.summary["outcome"]) == (1, "FIX", "refused")
+    assert audit_log.written(audited(begun), ENVIRONMENT) == (), "nothing but the lease was written"
     assert check in drill.failed
     assert drill.sandboxes(lab) == [] and drill.restores(lab) == [], "nothing was created"
     sealed = bundle.read(drill.folder / "bundle")

@@ -1,4 +1,4 @@
-"""`environment check FILE` and `environment rbac FILE`: the environment file, before any drill reads it.
+"""`environment check|rbac FILE` and `environment audit FILE LOG`: the environment file, and the permissions that follow from it.
 
 `check --live` also asks plan and preflight, in the module LIVE on Airflow's side.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from dalp_dr.cli import airflow_side, discover
 from dalp_dr.discovery import draft
 from dalp_dr.errors import InputError
-from dalp_dr.isolation import rbac
+from dalp_dr.isolation import audit_log, rbac
 from dalp_dr.model import environment_file
 from dalp_dr.text import visible
 
@@ -22,7 +23,7 @@ LIVE = "dalp_dr_airflow.live_check"
 
 def add_to(commands: Any) -> None:
     command = commands.add_parser("environment", help="draft and check an environment file, or print the permissions it needs")
-    parts = command.add_subparsers(dest="part", required=True, metavar="check|rbac|discover")
+    parts = command.add_subparsers(dest="part", required=True, metavar="check|rbac|audit|discover")
     check = parts.add_parser("check", help="validate a file; complaints name line, field and what to do")
     check.add_argument(
         "--live",
@@ -34,9 +35,12 @@ def add_to(commands: Any) -> None:
     permissions = parts.add_parser("rbac", help="the Kubernetes manifests an administrator applies once")
     permissions.add_argument("--side", choices=("both", "source", "sandbox"), default="both", help="which cluster they are for")
     permissions.set_defaults(run=run_rbac)
-    for part in (check, permissions):
+    audit = parts.add_parser("audit", help="compare the API server's audit log of a drill with the permissions")
+    audit.set_defaults(run=run_audit)
+    for part in (check, permissions, audit):
         part.add_argument("file", type=Path, metavar="FILE")
         part.add_argument("--json", action="store_true", help="print one JSON document")
+    audit.add_argument("log", type=Path, metavar="LOG", help="the API server's audit log, JSON format")
 
 
 def run_check(chosen: argparse.Namespace) -> int:
@@ -62,3 +66,17 @@ def run_rbac(chosen: argparse.Namespace) -> int:
     else:
         print(rbac.render(environment, chosen.side), end="")
     return 0
+
+
+def run_audit(chosen: argparse.Namespace) -> int:
+    """0 where the calls are the permissions; 1 with each that is not named, or never called."""
+    environment = environment_file.read(chosen.file)
+    with chosen.log.open(encoding="utf-8") as lines:
+        found = audit_log.compare(lines, environment)
+    if chosen.json:
+        print(json.dumps(asdict(found), indent=2))
+    else:
+        for said, rows in (("called, and nowhere named", found.unnamed), ("granted, and not called", found.uncalled)):
+            print("".join(f"{said}: {visible(row)}\n" for row in rows), end="")
+        print(f"{found.calls} calls: {len(found.unnamed)} not named, {len(found.uncalled)} permissions not called")
+    return 1 if found.unnamed or found.uncalled or not found.calls else 0

@@ -21,7 +21,9 @@ FIELD_MANAGER = "dalp-dr"
 RELEASE_REVISIONS = 30  # Helm release Secrets carry their revision in the name; RBAC has no patterns
 
 READ = ("get", "list")
-FOLLOW = ("get", "list", "watch")
+WATCH = "the watch between drills"
+REBUILD = "a recovery cluster after the loss of production's"
+AGAIN = "a Restore that a restart of Velero ended is tried again"
 CNPG, BARMAN, VELERO, RBAC = "postgresql.cnpg.io", "barmancloud.cnpg.io", "velero.io", "rbac.authorization.k8s.io"
 
 Side = Literal["source", "sandbox"]
@@ -71,7 +73,7 @@ def grants(environment: Environment) -> tuple[Grant, ...]:
     """Everything both identities are given in this environment."""
     return (
         _cluster_of_source(),
-        *(_source_namespace(n) for n in environment.source.namespaces),
+        *(_source_namespace(n, environment.database.namespace) for n in environment.source.namespaces),
         _velero_reader(environment),
         _cluster_of_sandbox(environment),
         _velero_drill(environment),
@@ -98,13 +100,18 @@ def _cluster_of_source() -> Grant:
                 ("kube-system",),
             ),
             Rule(
-                "storage.k8s.io", ("storageclasses", "csidrivers"), ("list",), "Whether a volume could be backed up by snapshot.", since=2
+                "storage.k8s.io",
+                ("storageclasses", "csidrivers"),
+                ("list",),
+                "Whether a volume could be backed up by snapshot.",
+                since=2,
+                when=WATCH,
             ),
         ),
     )
 
 
-def _source_namespace(namespace: SourceNamespace) -> Grant:
+def _source_namespace(namespace: SourceNamespace, database: str) -> Grant:
     return Grant(
         "dalp-dr-source-reader",
         READER_ACCOUNT,
@@ -112,29 +119,18 @@ def _source_namespace(namespace: SourceNamespace) -> Grant:
         namespace.name,
         "Read what production looks like, to compare the restored namespace with it. No write, no exec, no Secret but the Helm release.",
         (
-            Rule("", ("namespaces",), ("get",), "Labels of the namespace itself."),
             Rule(
                 "",
-                ("pods", "services", "configmaps", "persistentvolumeclaims", "serviceaccounts"),
-                READ,
-                "Needs of the sandbox (requests, claims), targets of the canaries, coverage of the backup.",
+                ("pods", "services", "persistentvolumeclaims"),
+                ("list",),
+                "Needs of the sandbox (requests, claims), targets of the canaries.",
             ),
-            Rule("apps", ("deployments", "statefulsets", "daemonsets"), READ, "Workloads the backup must hold."),
-            Rule("batch", ("cronjobs", "jobs"), READ, "Schedules that must be suspended in the sandbox."),
-            Rule(
-                "networking.k8s.io",
-                ("ingresses", "networkpolicies"),
-                READ,
-                "Hosts that must not come back as they are.",
-            ),
-            Rule("policy", ("poddisruptionbudgets",), READ, "Coverage of the backup."),
-            Rule(
-                CNPG,
-                ("clusters", "backups", "scheduledbackups"),
-                READ,
-                "System identifier, base backups and their schedule.",
-            ),
-            Rule(BARMAN, ("objectstores",), READ, "Where the archive is and who writes to it."),
+            Rule("", ("configmaps", "serviceaccounts"), ("list",), "Coverage of the backup.", when=WATCH),
+            Rule("apps", ("deployments", "statefulsets", "daemonsets"), ("list",), "Workloads the backup must hold.", when=WATCH),
+            Rule("batch", ("cronjobs", "jobs"), ("list",), "Schedules the backup must hold.", when=WATCH),
+            Rule("networking.k8s.io", ("ingresses", "networkpolicies"), ("list",), "Coverage of the backup.", when=WATCH),
+            Rule("policy", ("poddisruptionbudgets",), ("list",), "Coverage of the backup.", when=WATCH),
+            *(_database_reader() if namespace.name == database else ()),
             Rule(
                 "",
                 ("secrets",),
@@ -146,6 +142,15 @@ def _source_namespace(namespace: SourceNamespace) -> Grant:
     )
 
 
+def _database_reader() -> tuple[Rule, ...]:
+    return (
+        Rule(CNPG, ("clusters",), ("get",), "System identifier and timeline of the source."),
+        Rule(CNPG, ("backups",), ("list",), "Which base backups are production's own."),
+        Rule(CNPG, ("scheduledbackups",), ("list",), "Whether base backups are still made.", when=WATCH),
+        Rule(BARMAN, ("objectstores",), ("list",), "Where the archive is and who writes to it.", when=WATCH),
+    )
+
+
 def _velero_reader(environment: Environment) -> Grant:
     return Grant(
         "dalp-dr-source-reader",
@@ -154,13 +159,8 @@ def _velero_reader(environment: Environment) -> Grant:
         environment.source.velero_namespace,
         "Choose the backups and see that the backup system works.",
         (
-            Rule(
-                VELERO,
-                ("backups", "schedules", "backupstoragelocations", "podvolumebackups", "restores"),
-                READ,
-                "Recovery points, their volumes, the location's state, and whether Velero is busy.",
-            ),
-            Rule("apps", ("deployments", "daemonsets"), READ, "Version of Velero and whether its node agents run."),
+            Rule(VELERO, ("backups",), READ, "Recovery points, and whether Velero is busy."),
+            Rule(VELERO, ("schedules",), ("list",), "Whether backups are still made."),
         ),
     )
 
@@ -173,16 +173,11 @@ def _cluster_of_sandbox(environment: Environment) -> Grant:
         None,
         "Make and remove sandbox namespaces. Admission policies hold each write to names with the sandbox prefix.",
         (
-            Rule(
-                "",
-                ("namespaces",),
-                ("get", "list", "watch", "create", "patch", "delete"),
-                "Sandbox namespaces; admission refuses any other name.",
-            ),
+            Rule("", ("namespaces",), ("get", "list", "create", "delete"), "Sandbox namespaces; admission refuses any other name."),
             Rule(
                 RBAC,
                 ("rolebindings",),
-                ("get", "create", "patch"),
+                ("get", "create"),
                 f"Bind itself to {SANDBOX_ROLE} in a sandbox; admission refuses other namespaces and subjects.",
             ),
             Rule(
@@ -191,17 +186,10 @@ def _cluster_of_sandbox(environment: Environment) -> Grant:
                 ("bind",),
                 "The only role it may hand out, and only to itself.",
                 (SANDBOX_ROLE,),
+                when="the API server asks for it when a RoleBinding is made",
             ),
             Rule("", ("nodes", "pods"), ("list",), "Free capacity before anything is made."),
-            Rule("", ("persistentvolumes",), READ, "Prove that the sandbox's volumes are gone afterwards."),
-            Rule("storage.k8s.io", ("storageclasses",), READ, "Whether claims can be provisioned."),
-            Rule(
-                "scheduling.k8s.io",
-                ("priorityclasses",),
-                ("get",),
-                "Drill pods must yield to production.",
-                (environment.sandbox.priority_class,),
-            ),
+            Rule("", ("persistentvolumes",), ("list",), "Prove that the sandbox's volumes are gone afterwards."),
         ),
     )
 
@@ -214,29 +202,15 @@ def _velero_drill(environment: Environment) -> Grant:
         environment.source.velero_namespace,
         "Run Restores into the sandbox. Admission policies look at each of them.",
         (
-            Rule(VELERO, ("restores",), ("get", "list", "watch", "create", "delete"), "The restore itself."),
-            Rule(
-                VELERO,
-                ("podvolumerestores",),
-                ("get", "list", "watch", "patch"),
-                "Progress of each volume; patch is for cancelling a stuck one.",
-            ),
-            Rule(
-                VELERO,
-                ("downloadrequests",),
-                ("get", "watch", "create", "delete"),
-                "Velero's own list of what it restored, and its warnings.",
-            ),
-            Rule(
-                VELERO,
-                ("backups", "backupstoragelocations", "podvolumebackups"),
-                FOLLOW,
-                "What the restore reads from, as this cluster's Velero sees it.",
-            ),
-            Rule(VELERO, ("serverstatusrequests",), ("get", "create"), "Velero's own word on its version."),
+            Rule(VELERO, ("restores",), ("get", "list", "create", "delete"), "The restore itself."),
+            Rule(VELERO, ("podvolumerestores",), ("list",), "Progress of each volume."),
+            Rule(VELERO, ("podvolumerestores",), ("patch",), "Cancel it.", when="a Restore that does not end"),
+            Rule(VELERO, ("backupstoragelocations",), ("get",), "What the restore reads from, as this cluster's Velero sees it."),
+            Rule(VELERO, ("backups",), READ, "The backups that this cluster's Velero knows.", when=REBUILD),
             Rule("", ("configmaps",), ("get", "create", "delete"), "Resource modifiers and the policy of each Restore."),
             Rule("", ("configmaps",), ("list",), "Teardown looks for settings whose Restore was never made.", since=2),
-            Rule("apps", ("deployments", "daemonsets"), READ, "Whether Velero and its node agents run."),
+            Rule("apps", ("deployments",), ("get",), "Version of the Velero that restores.", ("velero",)),
+            Rule("apps", ("deployments", "daemonsets"), ("get",), "Whether Velero and its node agents run.", when=REBUILD),
         ),
     )
 
@@ -248,7 +222,7 @@ def _operator_reader(environment: Environment) -> Grant:
         "sandbox",
         environment.sandbox.routes.operator_namespace,
         "See that the database operator runs.",
-        (Rule("apps", ("deployments",), READ, "Version and readiness of CloudNativePG and its plugin."),),
+        (Rule("apps", ("deployments",), ("get",), "Version and readiness of CloudNativePG and its plugin.", when=REBUILD),),
     )
 
 
@@ -267,12 +241,12 @@ def _api_address() -> Grant:
                 "Address and port behind the Service kubernetes.",
                 ("kubernetes",),
             ),
-            Rule("", ("endpoints",), ("get",), "The same on clusters that name the slice otherwise.", ("kubernetes",)),
         ),
     )
 
 
 def _lease() -> Grant:
+    group = "coordination.k8s.io"
     return Grant(
         "dalp-dr-drill",
         DRILL_ACCOUNT,
@@ -280,17 +254,14 @@ def _lease() -> Grant:
         DRILL_NAMESPACE,
         "One drill at a time.",
         (
-            Rule(
-                "coordination.k8s.io",
-                ("leases",),
-                ("get", "list", "create", "update", "patch", "delete"),
-                "The lease of the running drill.",
-            ),
+            Rule(group, ("leases",), ("get", "create", "delete"), "The lease of the running drill."),
+            Rule(group, ("leases",), ("update",), "Take it over.", when="a lease that has run out, or a drill that goes on after it has"),
         ),
     )
 
 
 def _sandbox() -> Grant:
+    read = "Read volumes' bytes, ask restored services and the restored database."
     return Grant(
         SANDBOX_ROLE,
         DRILL_ACCOUNT,
@@ -298,36 +269,22 @@ def _sandbox() -> Grant:
         None,
         "Everything a drill does inside one sandbox namespace; bound there and nowhere else.",
         (
-            Rule("*", ("*",), FOLLOW, "The inventory must also see what nobody expects."),
+            Rule("*", ("*",), READ, "The inventory must also see what nobody expects."),
+            Rule("", ("pods",), ("create", "delete"), "Probes of ours; removal of held pods."),
+            Rule("", ("configmaps", "services"), ("create",), "The gateway of ours."),
+            Rule("", ("secrets",), ("create", "patch"), "Read-only keys, in place of production's."),
+            Rule("", ("pods/exec", "pods/portforward"), ("get",), read),
+            Rule("", ("pods/exec", "pods/portforward"), ("create",), read, when="API servers from 1.35 on ask for it beside get"),
+            Rule("", ("resourcequotas", "limitranges"), ("create",), "Bounds of the sandbox."),
+            Rule("apps", ("deployments",), ("create",), "The gateway of ours."),
+            Rule("apps", ("deployments", "statefulsets"), ("patch",), "Hold and release restored workloads."),
+            Rule("apps", ("deployments", "statefulsets"), ("delete",), "Removal of what an interrupted restore made.", when=AGAIN),
+            Rule("", ("persistentvolumeclaims",), ("delete",), "Removal of what an interrupted restore made.", when=AGAIN),
             Rule(
-                "",
-                ("pods", "configmaps", "services", "secrets"),
-                ("create", "update", "patch", "delete"),
-                "Probes and gateway of ours, sealed credentials, removal of held pods.",
+                "networking.k8s.io", ("networkpolicies",), ("create", "delete"), "Default-deny, and the routes that stages open and close."
             ),
-            Rule(
-                "",
-                ("pods/exec", "pods/portforward", "services/proxy"),
-                ("get", "create"),
-                "Read volumes' bytes, ask restored services and the restored database.",
-            ),
-            Rule("", ("persistentvolumeclaims",), ("delete",), "Teardown."),
-            Rule("", ("resourcequotas", "limitranges"), ("create", "update", "patch", "delete"), "Bounds of the sandbox."),
-            Rule(
-                "apps",
-                ("deployments", "statefulsets"),
-                ("create", "update", "patch", "delete"),
-                "The gateway of ours; hold, release and remove restored workloads.",
-            ),
-            Rule("apps", ("deployments/scale", "statefulsets/scale"), ("update", "patch"), "Hold and release."),
-            Rule(
-                "networking.k8s.io",
-                ("networkpolicies",),
-                ("create", "update", "patch", "delete"),
-                "Default-deny, and the routes that stages open and close.",
-            ),
-            Rule(CNPG, ("clusters",), ("create", "update", "patch", "delete"), "The recovered database."),
-            Rule(BARMAN, ("objectstores",), ("create", "update", "patch", "delete"), "Read-only view of the archive."),
+            Rule(CNPG, ("clusters",), ("create",), "The recovered database."),
+            Rule(BARMAN, ("objectstores",), ("create",), "Read-only view of the archive."),
         ),
         bound=False,
     )

@@ -112,8 +112,12 @@ def _text(document: dict[str, Any], rules: tuple[Rule, ...]) -> str:
     body = {k: v for k, v in document.items() if k != "rules"}
     text = yaml.safe_dump(body, sort_keys=False, width=130, allow_unicode=True)
     if rules:
-        text += "rules:\n" + "".join(f"# {rule.reason}\n- {_flow(_rule(rule))}\n" for rule in rules)
+        text += "rules:\n" + "".join(f"# {_why(rule)}\n- {_flow(_rule(rule))}\n" for rule in rules)
     return text
+
+
+def _why(rule: Rule) -> str:
+    return f"{rule.reason} Called only for this: {rule.when}." if rule.when else rule.reason
 
 
 def _flow(value: dict[str, Any]) -> str:

@@ -60,10 +60,8 @@ def test_the_drill_writes_cluster_wide_only_what_admission_looks_at() -> None:
     writes = {(rule["resources"][0], verb) for rule in cluster["rules"] for verb in rule["verbs"] if verb not in ("get", "list", "watch")}
     assert writes == {
         ("namespaces", "create"),
-        ("namespaces", "patch"),
         ("namespaces", "delete"),
         ("rolebindings", "create"),
-        ("rolebindings", "patch"),
         ("clusterroles", "bind"),
     }
 
