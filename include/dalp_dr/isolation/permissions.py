@@ -161,6 +161,9 @@ def _velero_reader(environment: Environment) -> Grant:
         (
             Rule(VELERO, ("backups",), READ, "Recovery points, and whether Velero is busy."),
             Rule(VELERO, ("schedules",), ("list",), "Whether backups are still made."),
+            Rule(VELERO, ("backupstoragelocations",), ("get",), "Whether Velero reaches the bucket.", when=WATCH),
+            Rule("apps", ("deployments",), ("get",), "Whether Velero runs, and its version.", ("velero",), since=2, when=WATCH),
+            Rule("apps", ("daemonsets",), ("get",), "Whether its node agents run.", ("node-agent",), since=2, when=WATCH),
         ),
     )
 
@@ -209,7 +212,8 @@ def _velero_drill(environment: Environment) -> Grant:
             Rule(VELERO, ("backups",), READ, "The backups that this cluster's Velero knows.", when=REBUILD),
             Rule("", ("configmaps",), ("get", "create", "delete"), "Resource modifiers and the policy of each Restore."),
             Rule("", ("configmaps",), ("list",), "Teardown looks for settings whose Restore was never made.", since=2),
-            Rule("apps", ("deployments",), ("get",), "Version of the Velero that restores.", ("velero",)),
+            Rule("apps", ("deployments",), ("get",), "Whether the Velero that restores runs, and its version.", ("velero",), since=2),
+            Rule("apps", ("daemonsets",), ("get",), "Whether its node agents run.", ("node-agent",), since=2),
             Rule("apps", ("deployments", "daemonsets"), ("get",), "Whether Velero and its node agents run.", when=REBUILD),
         ),
     )
