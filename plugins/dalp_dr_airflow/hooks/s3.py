@@ -18,6 +18,14 @@ from dalp_dr_airflow.hooks.version_listing import WORKERS, VersionListing
 
 CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, ATTEMPTS = 5, 60, 6
 CHUNK_BYTES = 1 << 20
+# Stores without the S3 API, by Airflow's connection types: refused by name, before boto3 answers them with a riddle.
+OTHER_STORES = {
+    "wasb": "Azure Blob Storage",
+    "adls": "Azure Data Lake Storage",
+    "azure_data_lake": "Azure Data Lake Storage",
+    "azure_fileshare": "Azure Files",
+    "google_cloud_platform": "Google Cloud Storage",
+}
 
 
 class S3Access(BaseHook):
@@ -43,12 +51,17 @@ class S3Access(BaseHook):
         from botocore.config import Config
 
         try:
-            self.get_connection(self.conn_id)
+            connection = self.get_connection(self.conn_id)
         except AirflowNotFoundException:
             raise InputError(
                 f"There is no connection {self.conn_id}.",
                 "Create it, or correct `connections` in the environment file.",
             ) from None
+        if connection.conn_type in OTHER_STORES:
+            raise InputError(
+                f"Connection {self.conn_id} is {OTHER_STORES[connection.conn_type]}, whose versions this project cannot read.",
+                "Use a store with the S3 API: SeaweedFS is proven, AWS S3 is called alike. Or prove another: docs/how-to/object-stores.md.",
+            )
         ours = Config(
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             read_timeout=READ_TIMEOUT_SECONDS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,13 @@ def test_a_write_attempt_tells_denied_from_allowed_and_writes_nothing(
 def test_a_connection_that_does_not_exist_is_not_replaced_by_the_workers_own_credentials() -> None:
     with pytest.raises(InputError, match="no connection nobody_made_this"):
         _ = s3.S3Access("nobody_made_this").client
+
+
+@pytest.mark.parametrize(("kind", "name"), [("wasb", "Azure Blob Storage"), ("google_cloud_platform", "Google Cloud Storage")])
+def test_a_store_without_the_s3_api_is_refused_by_name(kind: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_ELSEWHERE", json.dumps({"conn_type": kind, "login": "account", "password": "key"}))
+    with pytest.raises(InputError, match=f"elsewhere is {name}"):
+        _ = s3.S3Access("elsewhere").client
 
 
 def evidence(tmp_path: Path, fake: FakeS3, **settings: object) -> EvidenceStoreHook:
