@@ -202,3 +202,15 @@ def test_a_secret_in_a_note_is_not_kept(with_provenance: FakeRun) -> None:
     seal(run)
     kept = b"".join(run.store.get(key) for key in run.store.list(""))
     assert b"login was" in kept and b"hunter2hunter2" not in kept
+
+
+def test_a_manual_change_leaves_the_page_that_a_runbook_lacks(with_provenance: FakeRun) -> None:
+    run = with_provenance
+    run.airflow.rows.append(cleared("oscar", note=""))
+    seal(run)
+    with pytest.raises(NotReadyError):
+        decide(run)
+    said = run.summary()["missing_step"]
+    patch = (run.home / "drills" / run.plan.drill_id / said["patch"]).read_text()
+    assert "oscar cleared verify.count" in patch and "drill.md#rerun" in patch
+    assert said["branch"] is None, "without a repository that takes it the patch is all there is"

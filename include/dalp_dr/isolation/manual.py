@@ -6,6 +6,7 @@ the object; they are older than the object in the sandbox and say nothing about 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,9 @@ PROVISIONERS = (
 )  # beginnings; they write claims and volumes only
 
 
+FIELDS_SHOWN = 10
+
+
 @dataclass(frozen=True)
 class Write:
     """The last write of one manager to one object. `at`, `object_created_at`: UTC, RFC 3339, whole seconds, clock of
@@ -50,6 +54,7 @@ class Write:
     subresource: str
     at: str
     object_created_at: str
+    fields: tuple[str, ...] = ()  # what the manager owns since, e.g. `spec.replicas`; empty in records of a version that did not look
 
 
 @dataclass(frozen=True)
@@ -79,11 +84,30 @@ def facts_from(objects: Iterable[dict[str, Any]]) -> ManualChanges:
                 entry.get("subresource", ""),
                 entry.get("time", ""),
                 o["metadata"].get("creationTimestamp", ""),
+                paths(entry.get("fieldsV1") or {}),
             )
             for o in listed
             for entry in o["metadata"].get("managedFields") or ()
         ),
     )
+
+
+def paths(fields: dict[str, Any]) -> tuple[str, ...]:
+    """The paths in a `fieldsV1`, e.g. `spec.template.spec.containers[name=api].image`; at most FIELDS_SHOWN."""
+    return tuple(sorted(_leaves(fields, "")))[:FIELDS_SHOWN]
+
+
+def _leaves(fields: dict[str, Any], before: str) -> Iterable[str]:
+    for name, inner in fields.items():
+        if name == ".":
+            continue
+        kind, _, text = name.partition(":")
+        if kind == "k":
+            where = before + f"[{', '.join(f'{k}={v}' for k, v in sorted(json.loads(text).items()))}]"
+        else:
+            where = f"{before}.{text}".lstrip(".") if kind == "f" else f"{before}[{text}]"
+        below = list(_leaves(inner, where)) if isinstance(inner, dict) else []
+        yield from below or [where]
 
 
 def _made_empty(thing: dict[str, Any]) -> bool:
@@ -120,6 +144,7 @@ def no_manual_changes(facts: ManualChanges, plan: DrillPlan) -> CheckResult:
     found = foreign(facts)
     wrong = [
         f"{w.kind} {w.namespace}/{w.name}: {w.operation} by {w.manager or 'an unnamed client'} at {w.at or 'an unknown time'}"
+        + (f", {', '.join(w.fields)}" if w.fields else "")
         for w in found
     ]
     if found or not facts.unsigned:

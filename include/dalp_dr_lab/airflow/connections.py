@@ -61,7 +61,7 @@ def connections(outside: Outside) -> dict[str, dict[str, Any]]:
             "login": "dalp_reader",
             "password": outside.source_database_password,
         },
-        "dalp_configuration_repository": {"conn_type": "git", "host": outside.configuration_repository},
+        "dalp_configuration_repository": {"conn_type": "git", "host": outside.configuration_repository, "extra": {"push": True}},
         "dalp_evidence_signing": {
             "conn_type": "generic",
             "password": outside.signing_key_pem,

@@ -27,8 +27,10 @@ from dalp_dr_airflow.hooks.errors import CallError, Missing
 from dalp_dr_airflow.hooks.evidence import state_folder
 from dalp_dr_airflow.hooks.programs import program, run
 
+_DRILL = {"NAME": "DALP recovery drill", "EMAIL": "recovery-drill@invalid"}
 _COMMIT = re.compile(r"^[0-9a-f]{40,64}$")
 _BRANCH = re.compile(r"^[A-Za-z0-9][\w./-]*$")
+AUTHOR = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in _DRILL.items()}
 FETCH_TIMEOUT_SECONDS, LOCAL_TIMEOUT_SECONDS, RENDER_TIMEOUT_SECONDS = 120, 30, 60
 
 
@@ -68,6 +70,29 @@ class ConfigurationHook(BaseHook):
         """The text of one file of a commit."""
         self._have(commit)
         return self._git("show", f"{commit}:{_inside(path)}")
+
+    def propose(self, commit: str, branch: str, path: str, text: str, message: str) -> str | None:
+        """A branch with one new file on top of a commit, pushed for review; its commit, or None when this connection may not push.
+
+        Only a connection with `"push": true` in its extra may; a branch that is there already is left as it is.
+        """
+        if not self.get_connection(self.conn_id).extra_dejson.get("push"):
+            return None
+        self._have(commit)
+        ref = f"refs/heads/{branch}"
+        if there := self._git("ls-remote", self._url, ref).partition("\t")[0]:
+            return there
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "page")
+            file.write_text(text, encoding="utf-8")
+            own = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
+            blob = self._git("hash-object", "-w", str(file)).strip()
+            self._git("read-tree", commit, more=own)
+            self._git("update-index", "--add", "--cacheinfo", f"100644,{blob},{_inside(path)}", more=own)
+            tree = self._git("write-tree", more=own).strip()
+        made = self._git("commit-tree", tree, "-p", commit, "-m", message, more=AUTHOR).strip()
+        self._git("push", "--quiet", self._url, f"{made}:{ref}", timeout_seconds=FETCH_TIMEOUT_SECONDS)
+        return made
 
     def tree(self, commit: str, path: str) -> Path:
         """A folder that holds the files of one folder of a commit, unpacked once and kept."""
@@ -151,14 +176,15 @@ class ConfigurationHook(BaseHook):
         self._fetch()
         self._git("cat-file", "-e", f"{commit}^{{commit}}")
 
-    def _git(self, *words: str, timeout_seconds: float = LOCAL_TIMEOUT_SECONDS) -> str:
-        return self._git_program("--git-dir", str(self._repository), *words, timeout_seconds=timeout_seconds).decode(errors="replace")
+    def _git(self, *words: str, timeout_seconds: float = LOCAL_TIMEOUT_SECONDS, more: Mapping[str, str] | None = None) -> str:
+        found = self._git_program("--git-dir", str(self._repository), *words, timeout_seconds=timeout_seconds, more=more)
+        return found.decode(errors="replace")
 
-    def _git_program(self, *words: str, timeout_seconds: float = LOCAL_TIMEOUT_SECONDS) -> bytes:
+    def _git_program(self, *words: str, timeout_seconds: float = LOCAL_TIMEOUT_SECONDS, more: Mapping[str, str] | None = None) -> bytes:
         return run(
             [program("git", "DALP_DR_GIT"), *words],
             f"{self._verb(words)} the configuration repository",
-            environment=self._environment(),
+            environment={**self._environment(), **(more or {})},
             timeout_seconds=timeout_seconds,
         )
 

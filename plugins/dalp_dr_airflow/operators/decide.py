@@ -6,14 +6,14 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from dalp_dr import decide
-from dalp_dr.errors import EvidenceError, RefusedError
+from dalp_dr.errors import DrillError, EvidenceError, RefusedError
 from dalp_dr.evidence import bundle, canonical, dsse, ledger, statement
 from dalp_dr.model.check import Verdict
 from dalp_dr_airflow import audit, fence
-from dalp_dr_airflow.drill import Drill, now
+from dalp_dr_airflow.drill import Drill, masked, now
 from dalp_dr_airflow.errors import NotReadyError
 from dalp_dr_airflow.operators.abort import close
 from dalp_dr_airflow.operators.seal import home, newest_bundle, publish, state_after_seal, write_summary
@@ -88,6 +88,7 @@ class DecideOperator(BaseOperator):
             close(drill, proposal.outcome_kind, summary["bundle_sha256"], in_words(summary))
         summary["ledger_head"] = head = ledger.head(drill.evidence)
         log.info("Ledger head %s: keep it where the drill's operators cannot change it.", head)
+        summary |= propose_step(drill, summary)
         write_summary(drill, summary)
         publish(drill, folder / "bundle")
         fence.release(drill)
@@ -129,6 +130,26 @@ class DecideOperator(BaseOperator):
         summary["ledger_head"] = ledger.head(drill.evidence)
         write_summary(drill, summary)
         raise NotReadyError(f"FIX: {reason}")
+
+
+def propose_step(drill: Drill, summary: dict[str, Any]) -> dict[str, Any]:
+    """The page that a runbook lacks after a manual change: a patch beside the bundle, and a branch where the connection may push."""
+    from dalp_dr.report import missing_step
+
+    step = missing_step.of(summary)
+    if step is None:
+        return {}
+    path = home() / "drills" / drill.drill_id / "missing-step.patch"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(step.patch(), encoding="utf-8")
+    branch, plan = f"recovery-drill/{drill.drill_id}", drill.plan
+    try:
+        pushed = plan.configuration and drill.configuration.propose(plan.configuration.commit, branch, step.path, step.text, step.message)
+    except (DrillError, AirflowException) as error:  # a decision does not wait for a repository
+        log.error("The missing step was not pushed as branch %s: %s", branch, masked(str(error)))
+        pushed = None
+    log.error("A step is missing in the runbooks: complete %s%s", path.name, f", branch {branch}" if pushed else "")
+    return {"missing_step": {"patch": path.name, "path": step.path, "branch": branch if pushed else None}}
 
 
 def end_dry_run(context: Context) -> None:

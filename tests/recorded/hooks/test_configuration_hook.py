@@ -221,3 +221,22 @@ def test_a_release_is_unpacked() -> None:
 def test_something_else_is_no_release(broken: dict[str, object]) -> None:
     with pytest.raises(CallError):
         decode_release(broken)
+
+
+def test_a_page_is_proposed_as_a_branch_where_the_connection_may_push(
+    hook: ConfigurationHook, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = hook.commit_at("2026-11-23T13:00:00Z", "main")
+    assert point is not None
+    words = (point.commit, "recovery-drill/d-1", "runbooks/missing-steps/d-1.md", "# A step\n", "runbooks: a step")
+    assert hook.propose(*words) is None, "a connection that only reads pushes nothing"
+    monkeypatch.setenv("AIRFLOW_CONN_CONFIGURATION", json.dumps({"conn_type": "git", "host": str(repository), "extra": {"push": True}}))
+    made = hook.propose(*words)
+    assert made is not None and hook.propose(*words) == made, "a second decision leaves the branch as it is"
+
+    def git(*asked: str) -> str:
+        return subprocess.run(["git", "-C", str(repository), *asked], capture_output=True, text=True, check=True).stdout.strip()
+
+    assert git("show", f"{made}:runbooks/missing-steps/d-1.md") == "# A step"
+    assert git("rev-parse", f"{made}^") == point.commit and git("rev-parse", "recovery-drill/d-1") == made
+    assert git("diff", "--stat", point.commit, made).endswith("1 file changed, 1 insertion(+)")

@@ -56,3 +56,30 @@ def test_judgement(objects: list[dict[str, Any]], verdict: Verdict, finding: str
     result = manual.no_manual_changes(manual.facts_from(objects), PLAN)
     assert result.verdict is verdict
     assert finding in "\n".join(result.findings)
+
+
+SCALED = {
+    "f:spec": {"f:replicas": {}, "f:template": {"f:spec": {"f:containers": {'k:{"name":"api"}': {".": {}, "f:image": {}}}}}},
+    "f:metadata": {"f:finalizers": {'v:"example.com/hold"': {}}},
+}
+
+
+def test_a_finding_names_object_field_client_and_time() -> None:
+    changed = an_object("kubectl-edit")
+    changed["metadata"]["managedFields"][0]["fieldsV1"] = SCALED
+    result = manual.no_manual_changes(manual.facts_from([changed]), PLAN)
+    (finding,) = result.findings
+    assert finding == (
+        f"ConfigMap {PLAN.namespace('app')}/dalp-config: Update by kubectl-edit at {DURING}, "
+        'metadata.finalizers["example.com/hold"], spec.replicas, spec.template.spec.containers[name=api].image'
+    )
+
+
+def test_fields_are_shown_up_to_a_limit() -> None:
+    assert len(manual.paths({"f:data": {f"f:key-{number:02d}": {} for number in range(50)}})) == manual.FIELDS_SHOWN
+
+
+def test_a_record_of_a_version_that_did_not_look_says_what_it_said() -> None:
+    write = manual.Write("ConfigMap", "n", "c", "u", "kubectl", "Update", "", DURING, CREATED)
+    (finding,) = manual.no_manual_changes(manual.ManualChanges(1, (), (write,)), PLAN).findings
+    assert finding == f"ConfigMap n/c: Update by kubectl at {DURING}"
