@@ -16,6 +16,8 @@ from dalp_dr.model.status import Done, Failed, Status, Waiting
 from dalp_dr_airflow.hooks.errors import CallError, Denied, Missing
 from dalp_dr_airflow.hooks.kubernetes_watch import AsyncReads, async_reads
 
+LONGEST_PAUSE_SECONDS = 120.0  # of a server that asks to be left alone; the deadline ends the wait all the same
+
 
 class CustomObjectTrigger(BaseTrigger):
     """Polls until the object is done, has failed, is gone, or the deadline has passed.
@@ -96,15 +98,17 @@ class CustomObjectTrigger(BaseTrigger):
 
     async def _wait(self, reads: AsyncReads) -> tuple[str, str, dict[str, Any]]:
         """`(status, message, summary)` of the end of the wait."""
-        said, changed = "", time.monotonic()
+        said, changed, pause = "", time.monotonic(), self.poll_seconds
         while True:
-            await asyncio.sleep(self.poll_seconds)  # first: an event within a second of deferring can fail the task
+            await asyncio.sleep(pause)  # first: an event within a second of deferring can fail the task
+            pause = self.poll_seconds
             try:
                 status = await self.look(reads)
             except CallError as error:
                 if not error.transient:
                     raise
                 status = Waiting(str(error))
+                pause = max(pause, min(error.retry_after_seconds or 0.0, LONGEST_PAUSE_SECONDS))
             if isinstance(status, Done):
                 return "done", "", status.summary
             if isinstance(status, Failed):

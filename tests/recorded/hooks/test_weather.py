@@ -212,6 +212,14 @@ def test_a_wait_never_ends_well_on_what_it_could_not_read(proxy: WeatherHere, se
     assert event["summary"] == {}
 
 
+def test_a_wait_leaves_a_server_alone_that_asks_for_it(proxy: WeatherHere, server: FakeHttp) -> None:
+    proxy.weather.rules.append(Rule(path=RESTORE, calls=(1, 1), status=429, headers={"Retry-After": "1"}))
+    begun = time.monotonic()
+    assert wait(server)["status"] == "done"
+    assert time.monotonic() - begun >= 1.0, "though it looks every hundredth of a second"
+    assert proxy.weather.count(RESTORE) == 2
+
+
 # ---- the chain
 
 
