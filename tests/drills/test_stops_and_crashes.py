@@ -42,6 +42,7 @@ def lab() -> Iterator[Lab]:
     """The lab; taken down afterwards unless it ran before."""
     ran = ground.status(Lab.load())["running"]
     assert command("dalp_dr_lab", "up").returncode == 0
+    assert command("dalp_dr_lab", "backup").returncode == 0
     yield Lab.load()
     if not ran:
         assert command("dalp_dr_lab", "down").returncode == 0
