@@ -14,7 +14,7 @@ export PYTHONPATH := $(CURDIR)/include:$(CURDIR)/plugins
 TESTS = tests --ignore=tests/benchmarks
 FAST = -m "not lab and not drill"
 
-.PHONY: help setup drill test test-fast faults bench lint lock lab-up lab-down down
+.PHONY: help setup drill test test-fast faults crashes bench lint lock lab-up lab-down down
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ test-fast: ## run the tests that need no root and no cluster
 
 faults: setup ## run the whole fault matrix
 	$(LAB) matrix
+
+crashes: setup ## good drills with crashes in their middle
+	$(LAB) crashes
 
 bench: setup ## run the benchmarks
 	$(ROOT) $(PY) -m pytest tests/benchmarks
