@@ -11,7 +11,7 @@ from dalp_dr.configuration.values import Difference, differences, digest
 from dalp_dr.kubernetes_resources.restore import EXCLUDED_KINDS, left_out
 from dalp_dr.model.check import CheckResult, expect, inconclusive
 from dalp_dr.model.environment import SourceNamespace
-from dalp_dr.model.plan import DrillPlan
+from dalp_dr.model.plan import DrillPlan, utc
 
 # Rendered for the cluster or for Velero, never part of a restored namespace.
 ELSEWHERE = (
@@ -46,6 +46,8 @@ class Rebuilt:
     rendered: tuple[str, ...]
     missing: tuple[str, ...]
     differing: tuple[str, ...]
+    deployed_at: str = ""  # when Helm installed this revision, as it wrote it; empty in records of older versions
+    superseded_by: int | None = None  # the revision in force when it was read, where that came after the incident
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,22 @@ def _rebuilt(
                 for d in _shape_differences(source, manifest, have[kind, name])
             )
         ),
+        deployed_at=deployed_at(release),
+        superseded_by=(release or {}).get("superseded_by"),
     )
+
+
+def deployed_at(release: dict[str, Any] | None) -> str:
+    """When Helm installed a revision, RFC 3339; empty where it does not tell."""
+    return str(((release or {}).get("info") or {}).get("last_deployed") or "")
+
+
+def of_moment(revisions: Iterable[dict[str, Any]], moment: str) -> dict[str, Any] | None:
+    """Of a release's revisions, newest first, the one that was installed at a moment; the newest where all are younger or
+    tell no time: the check then says so."""
+    found = list(revisions)
+    chosen = next((r for r in found if (at := deployed_at(r)) and utc(at) <= utc(moment)), found[0] if found else None)
+    return chosen if chosen is None or chosen is found[0] else {**chosen, "superseded_by": int(found[0]["version"])}
 
 
 def _belongs(plan: DrillPlan, role: str, source: SourceNamespace, manifest: dict[str, Any]) -> bool:
@@ -171,15 +188,26 @@ def release_values_match_git(facts: Configuration, plan: DrillPlan) -> CheckResu
         for n in facts.namespaces
         if n.release_chart_version != n.git_chart_version
     ]
-    wrong += [f"{n.role}: release {n.release} is {n.status}" for n in facts.namespaces if n.status != "deployed"]
+    wrong += [f"{n.role}: release {n.release} is {n.status}" for n in facts.namespaces if not _in_force(n)]
+    unknown += [
+        f"{n.role}: revision {n.revision} was installed at {n.deployed_at}, after the incident, and no older one is kept"
+        for n in facts.namespaces
+        if n.deployed_at and utc(n.deployed_at) > utc(plan.incident_time)
+    ]
+    spoken = ", ".join(f"{n.role} revision {n.revision} of {n.deployed_at}" for n in facts.namespaces if n.deployed_at)
     if plan.configuration and facts.commit != plan.configuration.commit:
         wrong.append(f"compared with commit {facts.commit}, planned was {plan.configuration.commit}")
     return _judged(
         wrong,
         unknown,
         f"values and chart of {len(plan.roles)} releases as in Git at the commit in use",
-        f"commit {facts.commit[:12]}, {len(wrong)} differences",
+        f"commit {facts.commit[:12]}, {len(wrong)} differences" + (f"; as installed at {plan.incident_time}: {spoken}" if spoken else ""),
     )
+
+
+def _in_force(found: Rebuilt) -> bool:
+    """Installed when it was read, or at the incident and replaced since."""
+    return found.status == "deployed" or (found.status == "superseded" and found.superseded_by is not None)
 
 
 def configuration_rebuilt(facts: Configuration, plan: DrillPlan) -> CheckResult:

@@ -11,6 +11,7 @@ from dalp_dr.configuration import rebuild
 from dalp_dr.errors import FactError
 from dalp_dr.isolation.permissions import release_secrets
 from dalp_dr.model.check import Surface
+from dalp_dr.model.plan import utc
 from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.hooks.errors import Denied, Missing
 from dalp_dr_airflow.operators.base import DrillOperator, attempt
@@ -51,15 +52,21 @@ class HelmConfigurationOperator(DrillOperator):
 
 
 def release(drill: Drill, role: str) -> dict[str, Any]:
-    """The live Helm release of a source namespace, newest revision; the only Secret of production that is read."""
+    """The Helm release of a source namespace as it was at the incident time; the only Secret of production that is read."""
     from dalp_dr_airflow.hooks.configuration import decode_release
 
-    source = drill.plan.environment.source.namespace(role)
+    source, found = drill.plan.environment.source.namespace(role), []
     for name in release_secrets(source.release):
         try:
-            return decode_release(drill.source.get(f"/api/v1/namespaces/{source.name}/secrets/{name}"))
+            found.append(decode_release(drill.source.get(f"/api/v1/namespaces/{source.name}/secrets/{name}")))
         except (Missing, Denied):
             continue
+        at = rebuild.deployed_at(found[-1])
+        if not at or utc(at) <= utc(drill.plan.incident_time):
+            break
+    chosen = rebuild.of_moment(found, drill.plan.incident_time)
+    if chosen is not None:
+        return chosen
     raise FactError(
         f"No release Secret of {source.release} can be read in {source.name}.",
         "Give the source reader `get` on it: `python -m dalp_dr environment rbac`.",

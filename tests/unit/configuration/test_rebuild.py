@@ -104,6 +104,44 @@ def test_release(change: Callable[[Parts], Any], verdict: Verdict, finding: str)
     assert finding in "\n".join(result.findings)
 
 
+BEFORE, AFTER = "2026-10-06T05:00:00.123456789Z", "2026-10-06T06:30:00Z"
+
+
+def revision(version: int, at: str, status: str = "superseded") -> dict[str, Any]:
+    return {**parts()["releases"]["app"], "version": version, "info": {"status": status, "last_deployed": at}}
+
+
+@pytest.mark.parametrize(
+    ("found", "version", "superseded_by"),
+    [
+        ([revision(3, BEFORE, "deployed")], 3, None),
+        ([revision(4, AFTER, "deployed"), revision(3, BEFORE)], 3, 4),
+        ([revision(5, AFTER, "deployed"), revision(4, AFTER), revision(3, BEFORE), revision(2, BEFORE)], 3, 5),
+        ([revision(4, AFTER, "deployed")], 4, None),
+        ([revision(4, "", "deployed")], 4, None),
+    ],
+)
+def test_the_release_of_the_incident_is_chosen(found: list[dict[str, Any]], version: int, superseded_by: int | None) -> None:
+    chosen = rebuild.of_moment(found, PLAN.incident_time)
+    assert chosen is not None
+    assert (chosen["version"], chosen.get("superseded_by")) == (version, superseded_by)
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict", "said"),
+    [
+        ([revision(3, BEFORE, "deployed")], Verdict.PASS, f"app revision 3 of {BEFORE}"),
+        ([revision(4, AFTER, "deployed"), revision(3, BEFORE)], Verdict.PASS, f"app revision 3 of {BEFORE}"),
+        ([revision(3, BEFORE)], Verdict.FAIL, "release dalp is superseded"),
+        ([revision(4, AFTER, "deployed")], Verdict.INCONCLUSIVE, f"revision 4 was installed at {AFTER}, after the incident"),
+    ],
+)
+def test_the_answer_says_of_which_moment_it_speaks(found: list[dict[str, Any]], verdict: Verdict, said: str) -> None:
+    result = rebuild.release_values_match_git(facts(lambda p: p["releases"].update(app=rebuild.of_moment(found, PLAN.incident_time))), PLAN)
+    assert result.verdict is verdict
+    assert said in "\n".join((result.observed, *result.findings))
+
+
 def test_another_commit_than_the_planned_one_fails() -> None:
     assert rebuild.release_values_match_git(facts(commit="b" * 40), PLAN).verdict is Verdict.FAIL
 
