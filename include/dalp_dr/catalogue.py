@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dalp_dr.chain import checks as chain
+from dalp_dr.cluster_loss import checks as cluster_loss
 from dalp_dr.configuration import checks as configuration
 from dalp_dr.database import checks as database
 from dalp_dr.database import safety as archive
@@ -17,7 +18,20 @@ from dalp_dr.observability import checks as observability
 from dalp_dr.services import checks as services
 from dalp_dr.timing import checks as timing
 
-_PARTS = (isolation, database, archive, kubernetes_resources, safety, object_storage, observability, configuration, services, chain, timing)
+_PARTS = (
+    isolation,
+    cluster_loss,
+    database,
+    archive,
+    kubernetes_resources,
+    safety,
+    object_storage,
+    observability,
+    configuration,
+    services,
+    chain,
+    timing,
+)
 KINDS: dict[str, RecordKind] = {kind.name: kind for part in _PARTS for kind in part.KINDS}
 CHECKS: tuple[Check, ...] = tuple(sorted((c for part in _PARTS for c in part.CHECKS), key=lambda c: list(Stage).index(c.stage)))
 
@@ -28,9 +42,12 @@ def checks_of(kind: str) -> tuple[Check, ...]:
 
 
 def asked(check: Check, plan: DrillPlan) -> bool:
-    """Whether a drill asks this check: its checklist has it, and it is about a surface the drill covers, or about the drill itself."""
+    """Whether a drill asks this check: its checklist has it, it is about a surface the drill covers or about the drill itself,
+    and production is there to answer it, or is not where the check is about its loss.
+    """
+    answerable = check.source == "any" or (check.source == "lost") == plan.source_lost
     covered = check.surface is None or check.surface in plan.surfaces
-    return check.since <= plan.checklist and covered and (plan.full or not check.full_only)
+    return check.since <= plan.checklist and answerable and covered and (plan.full or not check.full_only)
 
 
 def required(plan: DrillPlan) -> tuple[tuple[Check, str], ...]:

@@ -30,6 +30,7 @@ class Request:
     policy: Policy
     value: str | None
     keep_sandbox: bool
+    source_lost: bool = False
 
     @property
     def drill_id(self) -> str:
@@ -45,8 +46,13 @@ class Request:
         return self.drill_id
 
 
-def request(params: Mapping[str, Any], dag_id: str, run_id: str, asked_at: datetime, started_by: str, reason: str) -> Request:
-    """The request a run's parameters make. Raises ParameterError, naming the parameter, before anything is written."""
+def request(
+    params: Mapping[str, Any], dag_id: str, run_id: str, asked_at: datetime, started_by: str, reason: str, source_lost: bool = False
+) -> Request:
+    """The request a run's parameters make; `source_lost`: of a drill that does without production.
+
+    Raises ParameterError, naming the parameter, before anything is written.
+    """
     policy, value = params.get("target_policy", "latest"), params.get("target_value") or None
     if policy not in get_args(Policy):
         raise ParameterError(f"target_policy: {policy!r} is none of {', '.join(get_args(Policy))}.", "Choose one of them.")
@@ -68,7 +74,16 @@ def request(params: Mapping[str, Any], dag_id: str, run_id: str, asked_at: datet
             raise ParameterError(
                 f"surfaces: {surface.value} cannot be checked without {needs.value}, which it is compared with.", f"Add {needs.value}."
             )
-    return Request(dag_id, run_id, asked_at, started_by, reason, surfaces, policy, value, bool(params.get("keep_sandbox")))
+    return Request(dag_id, run_id, asked_at, started_by, reason, surfaces, policy, value, bool(params.get("keep_sandbox")), source_lost)
+
+
+def must_suit(environment: Environment, asked: Request) -> None:
+    """Raises ParameterError where a drill without production would have to run in production's own cluster."""
+    if asked.source_lost and environment.cluster == "same":
+        raise ParameterError(
+            f"environment: {environment.name} recovers beside production (cluster: same), which is lost in this drill.",
+            "Choose an environment with `cluster: separate`.",
+        )
 
 
 NEEDS = {  # what a surface is judged by: rows that name objects, and the objects that Git renders
@@ -154,5 +169,6 @@ def freeze(
         backups=chosen,
         objects=ObjectPoint(incident_time),
         configuration=configuration,
+        source_lost=asked.source_lost,
         checklist=CHECKLIST,
     )

@@ -9,6 +9,8 @@
     faults             list the faults
     break FAULT        break the lab by ordinary means
     mend               undo every fault and back up again
+    recovery           start a second, empty cluster beside the first, ready to recover to
+    lose               stop the source cluster for good; backups, Git and chain survive
     drill              run a drill and print what it found
     stop               stop the running drill, with Airflow down too
     crashes [NAME...]  good drills with crashes in their middle: do they end as without?
@@ -41,6 +43,8 @@ ELSEWHERE = {  # command: (module with main(argv), words put before the rest)
     "break": ("faults", ["break"]),
     "mend": ("faults", ["mend"]),
     "faults": ("faults", ["faults"]),
+    "recovery": ("recovery", ["recovery"]),
+    "lose": ("recovery", ["lose"]),
     "drill": ("drill", []),
     "posture": ("drill.posture", []),
     "stop": ("stop", []),

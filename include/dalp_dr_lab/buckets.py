@@ -1,4 +1,4 @@
-"""The lab's buckets: backups, WAL archive, documents and evidence."""
+"""The lab's buckets: backups, WAL archive, documents, evidence and escrow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.lab import BUCKETS, Lab
 
 READY_SECONDS = 40.0
-VERSIONED = (BUCKETS["wal"], BUCKETS["documents"], BUCKETS["evidence"])
+VERSIONED = (BUCKETS["wal"], BUCKETS["documents"], BUCKETS["evidence"], BUCKETS["escrow"])
 NONCURRENT_DAYS = 90
 EVIDENCE_LOCK_DAYS = 30
 

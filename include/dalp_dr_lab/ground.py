@@ -17,6 +17,7 @@ from dalp_dr_lab.lab import BUCKETS, NAMESPACES, REGION, Lab
 from dalp_dr_lab.progress import step
 
 SOURCE, RECOVERY = Cluster.of(0), Cluster.of(1)
+LOST = "lost_at"  # note in the lab's state: since when the source cluster is lost
 OF_OTHER_PARTS = ("airflow-",)  # programs that another part's status speaks of
 
 
@@ -28,6 +29,8 @@ def up(lab: Lab) -> None:
         owner.claim(lab)
     elif not os.environ.get("LAB_HOST_ADDRESS"):
         raise LabError("LAB_KUBECONFIG is set without LAB_HOST_ADDRESS: give the address by which that cluster's pods reach this machine.")
+    if lost(lab):
+        _begin_anew(lab)
     if not processes.alive(lab.folder) and (lab.external_cluster or not lifecycle.running(SOURCE)):
         lab = servers.renew_ports(lab)
     if not lab.external_cluster:
@@ -55,6 +58,22 @@ def up(lab: Lab) -> None:
             now["notes"]["operators"] = operators.digest(lab, SOURCE)
 
 
+def lost(lab: Lab) -> str | None:
+    """Since when the source cluster is lost (RFC 3339); None while it is not."""
+    found: str | None = state.read(lab.folder)["notes"].get(LOST)
+    return found
+
+
+def _begin_anew(lab: Lab) -> None:
+    """After a loss a new lab begins: what was recovered goes, and what was broken in the lost cluster is broken no more."""
+    lifecycle.down(RECOVERY)
+    (lab.folder / "faults.json").unlink(missing_ok=True)
+    for role in servers.RPC_ROLES:
+        servers.point_rpc(lab, role)
+    with state.change(lab.folder) as now:
+        now["notes"].pop(LOST, None)
+
+
 def status(lab: Lab) -> dict[str, Any]:
     """Programs, memory in bytes and the backup location's phase."""
     records = [name for name in state.read(lab.folder)["processes"] if not name.startswith(OF_OTHER_PARTS)]
@@ -65,6 +84,8 @@ def status(lab: Lab) -> dict[str, Any]:
         "stopped": gone,
         "address": lab.external_cluster or servers.has_address(),
     }
+    if since := lost(lab):
+        answer["source_cluster_lost"] = since
     cluster_runs = lab.external_cluster or lifecycle.running(SOURCE)
     if cluster_runs and not lab.external_cluster:
         answer["cluster"] = lifecycle.memory(SOURCE)
@@ -111,6 +132,7 @@ def down(lab: Lab) -> None:
         owner.release(lab)
         with state.change(lab.folder) as now:
             now["notes"].pop("cluster_uid", None)
+            now["notes"].pop(LOST, None)
 
 
 def _clusters_down() -> None:

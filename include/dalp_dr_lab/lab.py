@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from dalp_dr_lab.errors import LabError
 ADDRESS = "10.250.255.1"
 CHAIN_ID = 31337
 REGION = "us-east-1"
-BUCKETS = {"backups": "velero", "wal": "dalp-wal", "documents": "dalp-documents", "evidence": "dalp-evidence"}
+BUCKETS = {"backups": "velero", "wal": "dalp-wal", "documents": "dalp-documents", "evidence": "dalp-evidence", "escrow": "dalp-escrow"}
 BACKUP_PREFIX = "prod"
-IDENTITIES = ("admin", "velero", "archive", "backup-reader", "documents", "documents-reader", "evidence")
+IDENTITIES = ("admin", "velero", "archive", "backup-reader", "documents", "documents-reader", "evidence", "escrow-reader")
 NAMESPACES = ("dalp", "dalp-support", "dalp-observability")
 KUBECTL_SECONDS = 300
 
@@ -107,6 +107,12 @@ class Lab:
     def rpc_target_file(self, role: str) -> Path:
         """File with the `host:port` that the RPC endpoint `primary` or `secondary` forwards to."""
         return self.folder / "rpc" / f"{role}.target"
+
+    def on_recovery(self) -> Lab:
+        """The same lab as seen from the second cluster: kubectl goes there. LabError while there is none."""
+        if self.recovery_kubeconfig is None:
+            raise LabError("There is no second cluster. Start it with `python -m dalp_dr_lab recovery`.")
+        return replace(self, kubeconfig=self.recovery_kubeconfig)
 
     def port(self, name: str) -> int:
         """The port of server `name`: a free one the first time, the same one ever after."""

@@ -109,7 +109,7 @@ def velero(lab: Lab, cluster: Cluster) -> Iterator[Document]:
     for document in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader):
         for part in document["items"] if document and document["kind"] == "List" else [document]:
             if part:
-                _adapt_velero(part)
+                _adapt_velero(part, read_only=cluster.number > 0)  # only production may add or remove backups
                 yield part
     yield {
         "apiVersion": "v1",
@@ -119,9 +119,11 @@ def velero(lab: Lab, cluster: Cluster) -> Iterator[Document]:
     }
 
 
-def _adapt_velero(part: Document) -> None:
+def _adapt_velero(part: Document, read_only: bool = False) -> None:
     if part["kind"] == "BackupStorageLocation":
         part["spec"].update(validationFrequency="15s", backupSyncPeriod="1m0s")
+        if read_only:
+            part["spec"]["accessMode"] = "ReadOnly"
     if part["kind"] not in ("Deployment", "DaemonSet"):
         return
     spec = part["spec"]["template"]["spec"]

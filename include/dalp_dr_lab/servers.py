@@ -21,11 +21,12 @@ from dalp_dr_lab.lab import ADDRESS, BUCKETS, CHAIN_ID, Lab
 READY_SECONDS = 30.0
 WEED_MEMORY = "256MiB"  # a soft limit: it collects its garbage instead of growing
 RPC_ROLES = ("primary", "secondary")
-NAMES = ("weed", "anvil", *(f"rpc-{role}" for role in RPC_ROLES))
+NAMES = ("weed", "anvil", "mailbox", *(f"rpc-{role}" for role in RPC_ROLES))
 GRANTS: dict[str, list[tuple[tuple[str, ...], str]]] = {  # identity: [(actions, bucket)]
     "velero": [(("Read", "Write", "List", "Tagging"), BUCKETS["backups"])],
     "archive": [(("Read", "Write", "List", "Tagging"), BUCKETS["wal"])],
     "backup-reader": [(("Read", "List"), BUCKETS["backups"]), (("Read", "List"), BUCKETS["wal"])],
+    "escrow-reader": [(("Read", "List"), BUCKETS["escrow"])],
     "documents": [(("Read", "Write", "List", "Tagging"), BUCKETS["documents"])],
     "documents-reader": [(("Read", "List"), BUCKETS["documents"])],
     "evidence": [(("Read", "Write", "List", "Tagging", "PutObjectRetention", "GetObjectRetention"), BUCKETS["evidence"])],
@@ -60,7 +61,7 @@ def start(lab: Lab) -> list[str]:
     """Start the servers that do not run; returns their names."""
     missing = [name for name in NAMES if name not in processes.alive(lab.folder)]
     for name in missing:
-        {"weed": start_weed, "anvil": _start_anvil}.get(name, _start_proxy(name))(lab)
+        {"weed": start_weed, "anvil": _start_anvil, "mailbox": _start_mailbox}.get(name, _start_proxy(name))(lab)
     for name in missing:
         _wait(lab, name, _probe(lab, name))
     return missing
@@ -157,6 +158,12 @@ def _start_anvil(lab: Lab) -> None:
         *("--slots-in-an-epoch", "1", "--gas-limit", "300000000", "--no-request-size-limit", "--silent"),
     ]
     lab.spawn("anvil", words, env={"HOME": str(folder)})  # it keeps old states below its home
+
+
+def _start_mailbox(lab: Lab) -> None:
+    """The mail server of the accountable team: each mail is a file in the lab's folder mail/."""
+    source = Path(__file__).with_name("mailbox.py")
+    lab.spawn("mailbox", [sys.executable, str(source), f"{lab.address}:{lab.ports['mailbox']}", str(lab.folder / "mail")])
 
 
 def _start_proxy(name: str) -> Callable[[Lab], None]:

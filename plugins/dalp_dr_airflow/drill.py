@@ -138,6 +138,11 @@ class Drill:
         """Whether this drill's plan is frozen already."""
         return self.key("plan.json") in self.evidence.list(self.key("plan.json"))
 
+    @cached_property
+    def source_lost(self) -> bool:
+        """Whether this drill does without production. The plan task says so; every other one reads it in the plan."""
+        return self.plan.source_lost
+
     # ---- hooks
 
     @cached_property
@@ -156,6 +161,10 @@ class Drill:
     def source(self) -> SourceKubernetesHook:
         from dalp_dr_airflow.hooks.kubernetes_source import SourceKubernetesHook
 
+        if self.source_lost:
+            raise RefusedError(
+                "Production is lost in this drill: nothing may be read from it.", "This is a defect of the drill: report it."
+            )
         return SourceKubernetesHook(self.environment.connections.source_kubernetes)
 
     @cached_property
@@ -173,7 +182,7 @@ class Drill:
     def velero(self) -> VeleroHook:
         from dalp_dr_airflow.hooks.velero import VeleroHook
 
-        return VeleroHook(self.source, self.sandbox, self.environment.source.velero_namespace)
+        return VeleroHook(None if self.source_lost else self.source, self.sandbox, self.environment.source.velero_namespace)
 
     @cached_property
     def cnpg(self) -> CnpgHook:
@@ -232,6 +241,10 @@ class Drill:
         from dalp_dr_airflow.hooks.airflow_api import AirflowApiHook
 
         return AirflowApiHook(self.environment.connections.airflow_api)
+
+    def backups(self) -> list[dict[str, Any]]:
+        """Velero's backups: as production lists them, or as the bucket has them where production is lost."""
+        return self.backup_store.backups() if self.source_lost else self.velero.backups()
 
     def sql(
         self,

@@ -32,4 +32,12 @@ def test_a_drill_is_asked_its_own_checklist_and_the_younger_checks_are_named() -
     old, new = a_plan(), replace(a_plan(), checklist=CHECKLIST)
     asked_old, asked_new = ({check.id for check, _ in catalogue.required(plan)} for plan in (old, new))
     later = {check.id for check in catalogue.younger(old) if catalogue.KINDS[check.kind].subjects(new)}
-    assert asked_new - asked_old == later and not catalogue.younger(new)
+    of_a_loss = {check.id for check in catalogue.CHECKS if check.source == "lost"}
+    assert asked_new - asked_old == later - of_a_loss and not catalogue.younger(new)
+
+
+def test_what_only_living_production_can_answer_is_not_asked_after_its_loss() -> None:
+    alive, lost = replace(a_plan(), checklist=CHECKLIST), replace(a_plan(), checklist=CHECKLIST, source_lost=True)
+    asked_alive, asked_lost = ({check.id for check, _ in catalogue.required(plan)} for plan in (alive, lost))
+    assert asked_alive - asked_lost == {"backup_schedule_active", "release_values_match_git"}
+    assert asked_lost - asked_alive == {check.id for check in catalogue.CHECKS if check.source == "lost"} != set()

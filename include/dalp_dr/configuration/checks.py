@@ -18,6 +18,7 @@ CHECKS: tuple[Check, ...] = (
         rebuild.release_values_match_git,
         "Commit what was changed by hand, or roll the release back to what Git says.",
         "configuration.md#release-values",
+        source="alive",
     ),
     Check(
         "configuration_rebuilt",

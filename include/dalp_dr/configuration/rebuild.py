@@ -29,7 +29,7 @@ ELSEWHERE = (
 class Rebuilt:
     """One namespace: the installed Helm release beside Git, and Git's rendering beside the sandbox.
 
-    `release_*` are from the release Secret of production, `git_*` from the commit. `rendered` and `missing`:
+    `release_*` are from the release Secret of production and empty where that is lost, `git_*` from the commit. `rendered` and `missing`:
     "Kind/name".
     """
 
@@ -61,14 +61,15 @@ class Configuration:
 def facts_from(
     plan: DrillPlan,
     commit: str,
-    releases: Mapping[str, dict[str, Any]],
+    releases: Mapping[str, dict[str, Any] | None],
     values: Mapping[str, dict[str, Any]],
     charts: Mapping[str, dict[str, Any]],
     rendered: Mapping[str, Iterable[dict[str, Any]]],
     live: Mapping[str, Iterable[dict[str, Any]]],
 ) -> Configuration:
-    """Per role: the decoded release, the values and Chart.yaml of the commit, the manifests rendered from them, and
-    the objects of the sandbox namespace. A role that lacks one of them is left out and counts as not answered."""
+    """Per role: the decoded release (None where production is lost), the values and Chart.yaml of the commit, the
+    manifests rendered from them, and the objects of the sandbox namespace. A role that lacks one of them is left out and
+    counts as not answered."""
     complete = [r for r in plan.roles if all(r in part for part in (releases, values, charts, rendered, live))]
     return Configuration(
         commit,
@@ -81,26 +82,26 @@ def facts_from(
 def _rebuilt(
     plan: DrillPlan,
     role: str,
-    release: dict[str, Any],
+    release: dict[str, Any] | None,
     values: dict[str, Any],
     chart: dict[str, Any],
     rendered: list[dict[str, Any]],
     live: list[dict[str, Any]],
 ) -> Rebuilt:
     source = plan.environment.source.namespace(role)
-    installed = release.get("config") or {}
+    installed = values if release is None else release.get("config") or {}  # a lost one is compared with nothing
     have = {(o["kind"], o["metadata"]["name"]): o for o in live}
     wanted = {(m["kind"], m["metadata"]["name"]): m for m in rendered if _belongs(plan, role, source, m)}
-    metadata = release["chart"]["metadata"]
+    metadata = chart if release is None else release["chart"]["metadata"]
     return Rebuilt(
         role=role,
-        release=release["name"],
-        revision=int(release["version"]),
-        status=release["info"]["status"],
+        release=source.release if release is None else release["name"],
+        revision=0 if release is None else int(release["version"]),
+        status="" if release is None else release["info"]["status"],
         chart=metadata["name"],
-        release_chart_version=str(metadata["version"]),
+        release_chart_version="" if release is None else str(metadata["version"]),
         git_chart_version=str(chart["version"]),
-        release_values_sha256=digest(installed),
+        release_values_sha256="" if release is None else digest(installed),
         git_values_sha256=digest(values or {}),
         value_differences=differences(installed, values or {}),
         rendered=tuple(f"{kind}/{name}" for kind, name in sorted(wanted)),

@@ -16,6 +16,7 @@ PLUGIN = "barman-cloud.cloudnative-pg.io"
 EXTERNAL_CLUSTER = "archive"
 CONTAINERS = recovery_log.CONTAINERS
 PARALLEL_SEGMENTS = 4
+OPERATOR_SECRETS = ("app", "superuser", "ca", "server", "replication")  # <cluster>-<suffix>: made anew with every cluster
 
 HEALTHY = "Cluster in healthy state"
 HOPELESS = {

@@ -1,4 +1,4 @@
-"""Statements made after the seal: sign-off, decision, teardown. Read, checked and decided anew."""
+"""Statements made after the seal: sign-off, report, decision, teardown. Read, checked and decided anew."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dalp_dr.evidence.bundle import AFTER, Bundle
 from dalp_dr.evidence.problem import Problem
 from dalp_dr.model.plan import DrillPlan, utc
 
-KINDS = {"sign_off": statement.SIGN_OFF, "decision": statement.DECISION, "teardown": statement.TEARDOWN}
+KINDS = {"sign_off": statement.SIGN_OFF, "report": statement.REPORT, "decision": statement.DECISION, "teardown": statement.TEARDOWN}
 
 
 @dataclass
@@ -123,6 +123,10 @@ def _notes(result: After, said: dict[str, dict[str, Any]]) -> None:
         result.notes.append(f"signed off by the account {answer.signer}: weaker than a signature with the owner's own key")
     if answer and answer.played_by_lab:
         result.notes.append("the sign-off was played by the lab; it earns no claim")
+    report = said.get("report")
+    if report is not None:
+        who = ", ".join(map(str, report.get("recipients") or ())) or f"nobody: {report.get('problem')}"
+        result.notes.append(f"reported to {report.get('team') or 'the accountable team'} ({who})")
     teardown = said.get("teardown")
     if teardown is None:
         result.notes.append("no proof of teardown yet")

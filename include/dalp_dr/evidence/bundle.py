@@ -7,7 +7,7 @@ records/              <kind>--<subject>--<attempt>.json, every attempt
 captures/<sha256>     redacted raw answers the facts were read from
 provenance.json       by what, from which commit, for whom
 verdict.json          every answer, and the proposed decision
-after/                signed statements over the bundle's digest: sign-off, decision, teardown; never part of the seal
+after/                signed statements over the bundle's digest: sign-off, report, decision, teardown; never part of the seal
 """
 
 from __future__ import annotations

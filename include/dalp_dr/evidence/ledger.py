@@ -17,7 +17,7 @@ from dalp_dr.evidence.store import EvidenceStore
 PREFIX = "ledger/"
 CLAIMS = "ledger-claims/"
 CLAIM_ATTEMPTS = 20
-KINDS = ("opening", "seal", "sign_off", "decision", "teardown", "refused", "aborted", "key_added", "key_revoked")
+KINDS = ("opening", "seal", "sign_off", "report", "decision", "teardown", "refused", "aborted", "key_added", "key_revoked")
 CLOSING = frozenset({"decision", "refused", "aborted"})
 _NAME = re.compile(r"^(?P<sequence>\d{6})-(?P<drill>[a-z0-9-]+)-(?P<kind>[a-z_]+)\.json$")
 

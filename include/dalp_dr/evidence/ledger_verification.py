@@ -137,7 +137,7 @@ def bundle_problems(found: Ledger, bundle: Bundle, key_id: str | None = None) ->
 
 
 def _statements(mine: list[ledger.Entry], bundle: Bundle, digest: str) -> Iterator[Problem]:
-    for kind in ("sign_off", "decision", "teardown"):
+    for kind in ("sign_off", "report", "decision", "teardown"):
         kept = {canonical.sha256(data): path for path, data in bundle.after(kind)}
         entered = {str(e.payload.get("envelope_sha256")): e for e in mine if e.kind == kind and e.payload.get("bundle_sha256") == digest}
         for sha256 in sorted(set(kept) - set(entered)):

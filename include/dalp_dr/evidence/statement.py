@@ -17,6 +17,7 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 BUNDLE = "https://dalp-dr.dev/recovery-drill/v1"
 SIGN_OFF = "https://dalp-dr.dev/sign-off/v1"
 DECISION = "https://dalp-dr.dev/decision/v1"
+REPORT = "https://dalp-dr.dev/report/v1"
 TEARDOWN = "https://dalp-dr.dev/teardown/v1"
 LEDGER_ENTRY = "https://dalp-dr.dev/ledger-entry/v1"
 
@@ -64,6 +65,24 @@ def decision(
             "sign_off_problem": sign_off_problem,
             "sign_off_sha256": sign_off_sha256,
             "cleared_by": None if cleared_by is None else list(cleared_by),
+        },
+    )
+
+
+def report(
+    drill_id: str, bundle_sha256: str, reported_at: str, team: str, recipients: tuple[str, ...], problem: str | None = None
+) -> dict[str, Any]:
+    """Who was told of the result, by the mail server's word; or why nobody was."""
+    return about_bundle(
+        bundle_sha256,
+        REPORT,
+        {
+            "drill_id": drill_id,
+            "bundle_sha256": bundle_sha256,
+            "reported_at": reported_at,
+            "team": team,
+            "recipients": list(recipients),
+            "problem": problem,
         },
     )
 

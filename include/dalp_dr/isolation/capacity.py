@@ -63,6 +63,16 @@ def needs(plan: DrillPlan, source_pods: Iterable[dict[str, Any]], source_claims:
     )
 
 
+def of_database(plan: DrillPlan) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(pod, claim) that the recovered database will be: backups hold neither, so a lost source cannot show them."""
+    database = plan.environment.database
+    metadata = {"namespace": database.namespace, "labels": {"cnpg.io/cluster": database.cluster}}
+    return (
+        {"metadata": metadata, "spec": {"containers": [{}]}},
+        {"metadata": metadata, "spec": {"resources": {"requests": {"storage": database.storage}}}},
+    )
+
+
 def _need(role: str, pods: list[dict[str, Any]], claims: list[dict[str, Any]]) -> RoleNeed:
     cpu = memory = 0
     for pod in pods:

@@ -46,24 +46,28 @@ class Guard:
     sandbox_namespaces: tuple[str, ...]
     existing: tuple[FoundNamespace, ...]
     stores: tuple[StorePlace, ...] = ()
+    source_namespaces_beside: tuple[str, ...] | None = None
 
 
 def facts_from(
     plan: DrillPlan,
-    source_kube_system: dict[str, Any],
+    source_kube_system: dict[str, Any] | None,
     sandbox_kube_system: dict[str, Any],
     existing: Iterable[dict[str, Any]],
     stores: Iterable[StorePlace] = (),
+    source_namespaces_beside: Iterable[str] | None = None,
 ) -> Guard:
     """From Namespace objects: kube-system of both clusters and those planned namespaces that exist in the sandbox's
-    cluster; and where the connections of evidence and of what it speaks of lead."""
+    cluster; and where the connections of evidence and of what it speaks of lead. A lost source tells no uid (None): then
+    which of production's namespaces the sandbox's cluster has."""
     return Guard(
-        source_cluster_uid=source_kube_system["metadata"]["uid"],
+        source_cluster_uid=source_kube_system["metadata"]["uid"] if source_kube_system else "",
         sandbox_cluster_uid=sandbox_kube_system["metadata"]["uid"],
         source_namespaces=tuple(n.name for n in plan.environment.source.namespaces),
         sandbox_namespaces=tuple(plan.namespace(role) for role in plan.roles),
         existing=tuple(found(n) for n in existing),
         stores=tuple(stores),
+        source_namespaces_beside=None if source_namespaces_beside is None else tuple(sorted(source_namespaces_beside)),
     )
 
 
@@ -91,12 +95,17 @@ def found(namespace: dict[str, Any]) -> FoundNamespace:
 
 
 def sandbox_is_not_source(facts: Guard, plan: DrillPlan) -> CheckResult:
-    """Compares cluster uids and names, and looks for production's marks on what exists."""
+    """Compares cluster uids and names, and looks for production's marks on what exists.
+
+    A lost source cannot tell its uid: then no namespace of production may exist in the recovery cluster.
+    """
     expected = {"same": "one cluster, other namespaces", "separate": "another cluster"}[plan.environment.cluster]
-    if not (facts.source_cluster_uid and facts.sandbox_cluster_uid):
+    if not (facts.sandbox_cluster_uid and (facts.source_cluster_uid or plan.source_lost)):
         return inconclusive(expected, "a cluster did not tell its uid")
+    if plan.source_lost and facts.source_namespaces_beside is None:
+        return inconclusive(expected, "nobody looked for production's namespaces in the sandbox's cluster")
     same = facts.source_cluster_uid == facts.sandbox_cluster_uid
-    wrong = []
+    wrong = [f"the recovery cluster has production's namespace {name}: it is production" for name in facts.source_namespaces_beside or ()]
     if same != (plan.environment.cluster == "same"):
         wrong.append(
             f"environment says cluster: {plan.environment.cluster}, "
@@ -113,7 +122,7 @@ def sandbox_is_not_source(facts: Guard, plan: DrillPlan) -> CheckResult:
         for mark in PRODUCTION_MARKS
         if mark in n.labels or mark in n.annotations
     ]
-    observed = f"source {facts.source_cluster_uid}, sandbox {facts.sandbox_cluster_uid}: {', '.join(facts.sandbox_namespaces)}"
+    observed = f"source {facts.source_cluster_uid or 'lost'}, sandbox {facts.sandbox_cluster_uid}: {', '.join(facts.sandbox_namespaces)}"
     return expect(not wrong, expected, observed, wrong)
 
 

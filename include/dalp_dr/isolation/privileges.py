@@ -117,9 +117,11 @@ class Privileges:
     stores: tuple[StoreAnswer, ...]
 
 
-def needed(environment: Environment, checklist: int = CHECKLIST) -> tuple[Access, ...]:
-    """Every verb the roles grant before a sandbox exists (its rights come with the namespace), by a version of the checklist."""
-    return tuple(access for grant in grants(environment) if grant.bound for access in _accesses(grant, checklist))
+def needed(environment: Environment, checklist: int = CHECKLIST, source_lost: bool = False) -> tuple[Access, ...]:
+    """Every verb the roles grant before a sandbox exists (its rights come with the namespace), by a version of the checklist; of a
+    lost source nothing is asked."""
+    sides = ("sandbox",) if source_lost else ("source", "sandbox")
+    return tuple(a for grant in grants(environment) if grant.bound and grant.side in sides for a in _accesses(grant, checklist))
 
 
 def needed_in_sandbox(environment: Environment, namespace: str) -> tuple[Access, ...]:
@@ -147,15 +149,15 @@ def _accesses(grant: Grant, checklist: int = CHECKLIST) -> Iterable[Access]:
                 )
 
 
-def forbidden(environment: Environment) -> tuple[Access, ...]:
-    """Writes to production and reads of its Secrets, by either identity. RoleBindings are proven by `forged`: only
-    admission denies them."""
+def forbidden(environment: Environment, source_lost: bool = False) -> tuple[Access, ...]:
+    """Writes to production and reads of its Secrets, by either identity; where production is lost, by the drill's alone, in
+    namespaces of those names. RoleBindings are proven by `forged`: only admission denies them."""
     places: list[tuple[str, tuple[tuple[str, str], ...]]] = [(n.name, SOURCE_KINDS) for n in environment.source.namespaces]
     places += [
         (environment.source.velero_namespace, VELERO_KINDS),
         (environment.sandbox.routes.operator_namespace, (("", "secrets"), ("", "pods"), ("apps", "deployments"))),
     ]
-    both = (READER_ACCOUNT, DRILL_ACCOUNT)
+    both = (DRILL_ACCOUNT,) if source_lost else (READER_ACCOUNT, DRILL_ACCOUNT)
     made = [
         Access(who, verb, group, resource, "", namespace)
         for who in both
@@ -170,7 +172,7 @@ def forbidden(environment: Environment) -> tuple[Access, ...]:
         for part in ("exec", "portforward", "eviction")
     ]
     made += [Access(who, "list", "", "secrets", "", namespace) for who in both for namespace, _ in places]
-    made += [Access(READER_ACCOUNT, verb, VELERO, "restores", "", environment.source.velero_namespace) for verb in WRITES]
+    made += [Access(r, verb, VELERO, "restores", "", environment.source.velero_namespace) for r in both[:-1] for verb in WRITES]
     made += [
         Access(DRILL_ACCOUNT, verb, RBAC, resource)
         for verb in ("create", "patch", "escalate")
@@ -180,8 +182,10 @@ def forbidden(environment: Environment) -> tuple[Access, ...]:
 
 
 def forged(environment: Environment, plan: DrillPlan) -> tuple[Forged, ...]:
-    """Writes that roles cannot forbid and admission policies must."""
+    """Writes that roles cannot forbid and admission policies must. A recovery cluster of its own has no namespace of production: there
+    the nearest thing to bind in is Velero's."""
     source = environment.source.namespaces[0].name
+    beside = source if environment.cluster == "same" else environment.source.velero_namespace
     sandbox = plan.namespace(plan.roles[0])
     labels = {"dalp-dr/drill-id": plan.drill_id}
 
@@ -211,7 +215,7 @@ def forged(environment: Environment, plan: DrillPlan) -> tuple[Forged, ...]:
     binding = {
         "apiVersion": f"{RBAC}/v1",
         "kind": "RoleBinding",
-        "metadata": {"name": "drill-forged", "namespace": source},
+        "metadata": {"name": "drill-forged", "namespace": beside},
         "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": SANDBOX_ROLE},
         "subjects": [{"kind": "ServiceAccount", "name": DRILL_ACCOUNT, "namespace": DRILL_NAMESPACE}],
     }
@@ -274,7 +278,7 @@ def _answer(access: Access, status: dict[str, Any] | None) -> Answer:
 
 def needed_verbs_allowed(facts: Privileges, plan: DrillPlan) -> CheckResult:
     """Every needed verb was asked and allowed."""
-    questions, said = needed(plan.environment, plan.checklist), {a.access: a.allowed for a in facts.answers}
+    questions, said = needed(plan.environment, plan.checklist, plan.source_lost), {a.access: a.allowed for a in facts.answers}
     denied = [str(a) for a in questions if said.get(a) is False]
     unknown = [str(a) for a in questions if said.get(a) is None]
     expected = f"{len(questions)} permissions allowed"
@@ -286,7 +290,7 @@ def needed_verbs_allowed(facts: Privileges, plan: DrillPlan) -> CheckResult:
 def source_writes_denied(facts: Privileges, plan: DrillPlan) -> CheckResult:
     """Every write to production was asked and denied, by the authorizer or, for forged objects, by admission (403 or
     422)."""
-    questions, said = forbidden(plan.environment), {a.access: a.allowed for a in facts.answers}
+    questions, said = forbidden(plan.environment, plan.source_lost), {a.access: a.allowed for a in facts.answers}
     forgeries, tried = forged(plan.environment, plan), {f.name: f for f in facts.forged}
     expected = f"{len(questions)} writes and {len(forgeries)} forged objects denied"
     allowed = [f"{a} is allowed" for a in questions if said.get(a)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from dalp_dr.kubernetes_resources import backups, inventory, restored, server, volumes
 from dalp_dr.model.check import Check, CheckResult, Stage, Surface
@@ -29,9 +29,10 @@ def _check(
     section: str,
     refuses: bool = False,
     since: int = 1,
+    source: Literal["any", "alive", "lost"] = "any",
 ) -> Check:
     section = f"kubernetes-resources.md#{section}"
-    return Check(id_, kind, Surface.KUBERNETES_RESOURCES, stage, question, judge, next_step, section, refuses, since=since)
+    return Check(id_, kind, Surface.KUBERNETES_RESOURCES, stage, question, judge, next_step, section, refuses, since=since, source=source)
 
 
 CHECKS: tuple[Check, ...] = (
@@ -94,6 +95,7 @@ CHECKS: tuple[Check, ...] = (
         backups.judge_schedule,
         "Unpause or repair the Velero Schedule.",
         "schedule-paused",
+        source="alive",
     ),
     _check(
         "backup_volumes_have_data",

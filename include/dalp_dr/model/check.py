@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from dalp_dr.model.plan import DrillPlan
@@ -42,10 +42,12 @@ class Surface(StrEnum):
 
 
 class Stage(StrEnum):
-    """The stages of a drill, in the order of the graph; a stage may look back, never ahead."""
+    """The stages of a drill, in the order of the graph; a stage may look back, never ahead. Not every drill has all of them."""
 
     PLAN = "plan"
     PREFLIGHT = "preflight"
+    SIMULATE = "simulate"
+    REBUILD = "rebuild"
     ISOLATE = "isolate"
     RESTORE = "restore"
     VERIFY = "verify"
@@ -54,6 +56,7 @@ class Stage(StrEnum):
     MEASURE = "measure"
     SEAL = "seal"
     SIGN_OFF = "sign_off"
+    REPORT = "report"
     DECIDE = "decide"
     TEARDOWN = "teardown"
 
@@ -92,6 +95,7 @@ class Check:
     `judge(facts, plan)` is pure and is called again by `dalp_dr verify`. `surface` is None for checks about the drill itself.
     `refuses`: a FAIL in preflight forbids the start. `full_only`: asked by a drill over all five surfaces alone, since it is
     about services or times that a check of single surfaces does not have. `runbook` is `<file>#<section>` below include/runbooks.
+    `source`: "alive" for what only a living production can answer, "lost" for what is asked after its loss alone.
     `since`: the checklist it came with; a drill is judged by the checklist in its plan (ADR 11).
     """
 
@@ -106,3 +110,4 @@ class Check:
     refuses: bool = False
     full_only: bool = False
     since: int = 1
+    source: Literal["any", "alive", "lost"] = "any"

@@ -208,6 +208,14 @@ class Configuration(Document):
     branch: str = "main"
     values: dict[str, str]  # role -> path of the values file
     charts: dict[str, str]  # role -> path of the chart
+    platform: str | None = None  # path of the file that records the operators and APIs a cluster must have; docs/how-to/annual-test.md
+
+
+class Escrow(Document):
+    """Production's Secrets, sealed for a custodian, where the loss of the cluster does not reach them."""
+
+    bucket: str
+    key: str  # an object: CMS enveloped data (RFC 5652) around a Kubernetes List of Secrets
 
 
 class Targets(Document):
@@ -247,6 +255,9 @@ class Connections(Document):
     configuration_repository: str = "dalp_configuration_repository"
     evidence_signing: str = "dalp_evidence_signing"
     source_database: str | None = None  # a role that can only read; None: rows are not compared with production's
+    report: str | None = None  # mail to the accountable team (SMTP); the annual test sends it
+    escrow: str = "dalp_escrow"
+    escrow_key: str = "dalp_escrow_key"
     airflow_api: str = "dalp_airflow_api"  # who cleared tasks of a run is read from Airflow itself
 
 
@@ -269,6 +280,7 @@ class Environment(Document):
     observability: Observability
     chain: Chain
     configuration: Configuration
+    escrow: Escrow | None = None
     targets: Targets
     owners: Annotated[tuple[Owner, ...], Field(min_length=1)]
     accountable_team: str = ""

@@ -54,6 +54,10 @@ class _BoundedLoader(yaml.SafeLoader):
 
 def read(path: Path) -> Environment:
     """The environment in `path`. Raises EnvironmentFileError with file, line, field and what to do."""
+    return parse(_bytes(path), path.name, path.parent)
+
+
+def _bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -62,11 +66,44 @@ def read(path: Path) -> Environment:
         ) from error
     if len(data) > LIMIT_BYTES:
         raise EnvironmentFileError(f"{path.name}: {len(data)} bytes; at most {LIMIT_BYTES} are read.", "Split or shorten it.")
-    return parse(data, path.name)
+    return data
 
 
-def parse(data: bytes, name: str) -> Environment:
-    """The environment in `data`; `name` is used in messages."""
+def parse(data: bytes, name: str, folder: Path | None = None) -> Environment:
+    """The environment in `data`; `name` is used in messages, `folder` is where a file that it `extends` lies."""
+    tree, document = _document(data, name)
+    if "extends" in document:
+        document = _extended(document, name, folder)
+    try:
+        return Environment.model_validate(document)
+    except ValidationError as error:
+        raise EnvironmentFileError(
+            "\n".join(_complaint(name, tree, e) for e in error.errors()),
+            "Correct these fields; include/environments/lab.yaml shows each of them.",
+        ) from error
+
+
+def _extended(document: dict[str, Any], name: str, folder: Path | None) -> dict[str, Any]:
+    """The file that is extended, with what this one says put over it: mappings are merged, everything else is replaced."""
+    own = {key: value for key, value in document.items() if key != "extends"}
+    base = str(document["extends"])
+    if folder is None or not base.endswith(".yaml") or Path(base).name != base:
+        raise EnvironmentFileError(
+            f"{name}:1: extends: {base!r} is not a file beside this one.", "Name it like lab.yaml, without a folder."
+        )
+    _, below = _document(_bytes(folder / base), base)
+    if "extends" in below:
+        raise EnvironmentFileError(f"{name}:1: extends: {base} extends another file itself.", "Extend that file, or copy what is needed.")
+    return _over(below, own)
+
+
+def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    both = {k: _over(below[k], v) if isinstance(v, dict) and isinstance(below.get(k), dict) else v for k, v in above.items()}
+    return {**below, **both}
+
+
+def _document(data: bytes, name: str) -> tuple[yaml.Node | None, dict[str, Any]]:
+    """(node tree, mapping) of a file. Raises EnvironmentFileError with the line."""
     try:
         text = data.decode("utf-8")
         tree = _BoundedLoader(text).get_single_node()
@@ -80,13 +117,7 @@ def parse(data: bytes, name: str) -> Environment:
         raise EnvironmentFileError(f"{name}: not YAML ({error}).", "Correct the file.") from error
     if not isinstance(document, dict):
         raise EnvironmentFileError(f"{name}:1: not a mapping.", "Start from include/environments/lab.yaml.")
-    try:
-        return Environment.model_validate(document)
-    except ValidationError as error:
-        raise EnvironmentFileError(
-            "\n".join(_complaint(name, tree, e) for e in error.errors()),
-            "Correct these fields; include/environments/lab.yaml shows each of them.",
-        ) from error
+    return tree, document
 
 
 def _complaint(name: str, tree: yaml.Node | None, error: Any) -> str:

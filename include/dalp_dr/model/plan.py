@@ -98,6 +98,7 @@ class DrillPlan:
     backups: tuple[BackupPoint, ...]
     objects: ObjectPoint
     configuration: ConfigurationPoint | None
+    source_lost: bool = False  # production's cluster is gone: everything comes from bucket, Git and escrow
     checklist: int = 1  # version of the list of checks this drill answers to
 
     def namespace(self, role: str) -> str:

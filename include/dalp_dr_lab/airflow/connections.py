@@ -23,11 +23,16 @@ class Outside:
     source_kubeconfig: Mapping[str, Any] = field(repr=False)
     sandbox_kubeconfig: Mapping[str, Any] = field(repr=False)
     janitor_kubeconfig: Mapping[str, Any] = field(repr=False)
+    recovery_kubeconfig_path: str
+    source_database_address: str
     s3_endpoint: str
     s3_region: str
     backup_reader: KeyPair
     documents_reader: KeyPair
     evidence: KeyPair
+    escrow_reader: KeyPair
+    escrow_key_pem: str = field(repr=False)
+    escrow_certificate_pem: str
     rpc_primary_url: str
     rpc_secondary_url: str
     api_key: str = field(repr=False)
@@ -35,6 +40,8 @@ class Outside:
     source_database_password: str = field(repr=False)
     configuration_repository: str
     signing_key_pem: str = field(repr=False)
+    mail_host: str
+    mail_port: int
     airflow_url: str
     airflow_viewer_password: str = field(repr=False)
 
@@ -46,6 +53,14 @@ def connections(outside: Outside) -> dict[str, dict[str, Any]]:
         "dalp_source_kubernetes": _kubernetes(outside.source_kubeconfig),
         "dalp_sandbox_kubernetes": _kubernetes(outside.sandbox_kubeconfig),
         "dalp_janitor_kubernetes": _kubernetes(outside.janitor_kubeconfig),
+        "dalp_recovery_kubernetes": {"conn_type": "kubernetes", "extra": {"kube_config_path": outside.recovery_kubeconfig_path}},
+        "dalp_source_database": {"conn_type": "postgres", "host": outside.source_database_address, "port": 5432},
+        "dalp_escrow": _bucket(outside, outside.escrow_reader),
+        "dalp_escrow_key": {
+            "conn_type": "generic",
+            "password": outside.escrow_key_pem,
+            "extra": {"certificate": outside.escrow_certificate_pem},
+        },
         "dalp_backup_store": _bucket(outside, outside.backup_reader),
         "dalp_object_storage": documents,
         "dalp_sandbox_object_read": documents,
@@ -66,6 +81,17 @@ def connections(outside: Outside) -> dict[str, dict[str, Any]]:
             "conn_type": "generic",
             "password": outside.signing_key_pem,
             "extra": {"algorithm": "ed25519"},
+        },
+        "dalp_report": {
+            "conn_type": "smtp",
+            "host": outside.mail_host,
+            "port": outside.mail_port,
+            "extra": {
+                "from_email": "recovery-drill@dalp.example.com",
+                "to": ["platform-operations@dalp.example.com"],
+                "disable_tls": True,
+                "disable_ssl": True,
+            },
         },
         "dalp_airflow_api": {
             "conn_type": "http",

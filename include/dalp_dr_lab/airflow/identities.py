@@ -15,30 +15,40 @@ from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.lab import Lab
 
 NAMESPACE = "dalp-dr"
+RECOVERY_ENVIRONMENT = "lab-annual"
 TOKEN_SECONDS = 24 * 3600
 RENEW_AFTER_SECONDS = 12 * 3600
 
 
-def apply_rights(lab: Lab) -> None:
-    """Apply include/rbac/*.yaml: namespace, ServiceAccounts and exactly the rights a production install gives them."""
-    manifests = sorted((lab.checkout / "include" / "rbac").glob("*.yaml"))
-    if not manifests:
-        raise LabError("include/rbac holds no manifest, so the drill would have no identity. Restore it from Git.")
-    for manifest in manifests:
-        lab.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(manifest))
+def apply_rights(lab: Lab, environment: str = "lab") -> None:
+    """Apply include/rbac/<environment>.yaml: namespace, ServiceAccounts and exactly the rights a production install gives them."""
+    manifest = lab.checkout / "include" / "rbac" / f"{environment}.yaml"
+    if not manifest.exists():
+        raise LabError(f"include/rbac/{manifest.name} is missing, so the drill would have no identity. Restore it from Git.")
+    lab.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(manifest))
 
 
-def kubeconfig(lab: Lab, places: Places, account: str) -> dict[str, Any]:
-    """A kubeconfig for one ServiceAccount of namespace dalp-dr; its token is kept and renewed after half its life."""
+def write_recovery_kubeconfig(lab: Lab, places: Places) -> None:
+    """Give the drill its identity on the second cluster; Airflow's connection names the file, which may come later than Airflow."""
+    there = lab.on_recovery()
+    apply_rights(there, RECOVERY_ENVIRONMENT)
+    write_private(places.recovery_kubeconfig, kubeconfig(there, places, "drill", kept_as="drill-recovery"))
+
+
+def kubeconfig(lab: Lab, places: Places, account: str, kept_as: str = "") -> dict[str, Any]:
+    """A kubeconfig for one ServiceAccount of namespace dalp-dr; its token is kept and renewed after half its life.
+
+    `kept_as` tells accounts of one name on two clusters apart.
+    """
     admin = yaml.safe_load(Path(lab.kubeconfig).read_text())
     cluster = _current_cluster(admin)
     uid = lab.kubectl("get", "serviceaccount", account, "-n", NAMESPACE, "-o", "jsonpath={.metadata.uid}")
     known: dict[str, Any] = json.loads(places.tokens.read_text()) if places.tokens.exists() else {}
-    entry = known.get(account)
+    entry = known.get(kept_as or account)
     if not entry or entry.get("uid") != uid or time.time() - entry["issued_at"] > RENEW_AFTER_SECONDS:
         token = lab.kubectl("create", "token", account, "-n", NAMESPACE, f"--duration={TOKEN_SECONDS}s").strip()
         entry = {"token": token, "uid": uid, "issued_at": int(time.time())}
-        write_private(places.tokens, {**known, account: entry})
+        write_private(places.tokens, {**known, kept_as or account: entry})
     return {
         "apiVersion": "v1",
         "kind": "Config",

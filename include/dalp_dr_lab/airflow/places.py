@@ -39,6 +39,11 @@ class Places:
         return self.home / "tokens.json"
 
     @property
+    def recovery_kubeconfig(self) -> Path:
+        """The drill's kubeconfig for the second cluster, mode 600; there only while that cluster is."""
+        return self.home / "recovery.kubeconfig"
+
+    @property
     def migrated(self) -> Path:
         """The Airflow version whose tables the metadata database has."""
         return self.home / "migrated"

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from dalp_dr.errors import DrillError
@@ -66,6 +67,7 @@ class Command:
     lab: Lab
     watch: Watch | None = None
     meanwhile: Meanwhile | None = None
+    lab_since: datetime | None = None
 
     def run(self) -> int:
         """Everything in order. A lab that was broken for the drill is mended when the drill has ended."""
@@ -85,6 +87,10 @@ class Command:
             if self.options.faults:
                 with self.stopwatch.phase("break", ", ".join(self.options.faults)):
                     preparation.break_lab(self.lab, self.options.faults)
+            if self.options.loses_the_source:
+                self.lab_since = preparation.lab_since(self.lab)  # nobody can tell it afterwards
+                with self.stopwatch.phase("lose", "a second, empty cluster is started; then the source cluster is lost"):
+                    self.lab = preparation.lose_source(self.lab)
             with self.stopwatch.phase("drill", self.options.dag_id):
                 self.watch = self._start()
                 self.watch.until_end()
@@ -105,7 +111,9 @@ class Command:
         return f"{said}{broken} `make down` stops everything."
 
     def _broken(self) -> bool:
-        return "break" in self.stopwatch.seconds and "mend" not in self.stopwatch.seconds
+        """Whether there is something to mend; a lost cluster is not mended, the next lab begins anew."""
+        seconds = self.stopwatch.seconds
+        return "break" in seconds and "mend" not in seconds and "lose" not in seconds
 
     def _under_way(self) -> bool:
         return self.watch is not None and not self.watch.run.ended
@@ -117,7 +125,7 @@ class Command:
             starter,
             self.options,
             parsed_since=airflow.parsing_since(self.lab),
-            lab_since=preparation.lab_since(self.lab),
+            lab_since=self.lab_since or preparation.lab_since(self.lab),
         )
         folder = self.lab.home / "drills" / drill_id(run.dag_id, run.run_id, run.run_after)
         logs, deadline_seconds = self.lab.folder / "airflow" / "logs", self.options.deadline_minutes * 60.0

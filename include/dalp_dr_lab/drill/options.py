@@ -30,6 +30,11 @@ class Options:
     started_at: float | None
 
     @property
+    def loses_the_source(self) -> bool:
+        """Whether the source cluster is lost before the drill: the annual test recovers to a second one."""
+        return self.dag_id == DAGS["annual"] and not self.dry_run
+
+    @property
     def asks_for_ready(self) -> bool:
         """Whether this is a drill that can be READY: no dry run and no check of single surfaces."""
         return not self.dry_run and self.dag_id != DAGS["surface"]
@@ -76,7 +81,7 @@ def parse(words: Sequence[str]) -> Options:
 def conf(options: Options) -> dict[str, object]:
     """The run's configuration: the params of the trigger form."""
     wanted: dict[str, object] = {
-        "environment": "lab",
+        "environment": "lab-annual" if options.dag_id == DAGS["annual"] else "lab",
         "target_policy": options.policy,
         "target_value": datetime.now(UTC).isoformat() if options.value == "now" else options.value,
         "keep_sandbox": options.keep_sandbox,

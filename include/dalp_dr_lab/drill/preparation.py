@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from dalp_dr_lab import owner, parts
+from dalp_dr_lab import owner, parts, recovery
 from dalp_dr_lab.drill import leftovers
 from dalp_dr_lab.drill.options import DAGS
 from dalp_dr_lab.drill.rest import AirflowApi, ApiError
@@ -65,6 +65,14 @@ def must_be_free(lab: Lab, api: AirflowApi, faults: Sequence[str]) -> None:
                 f"{run.run_id} of {run.dag_id} has not ended, and drills run one at a time. "
                 f"Wait for it or end it: {api.url}/dags/{run.dag_id}/runs/{run.run_id}"
             )
+
+
+def lose_source(lab: Lab) -> Lab:
+    """Start the second cluster, wait until it knows the backups, then lose the first; returns the lab as it is then."""
+    with owner.one_at_a_time(lab):
+        lab = recovery.up(lab)
+        recovery.lose(lab)
+    return lab
 
 
 def clear(lab: Lab, api: AirflowApi, say: Callable[[str], None]) -> None:

@@ -24,8 +24,8 @@ STAGES = (
     "measure",
     "seal",
     "sign_off",
-    "decide",
     "report",
+    "decide",
     "targets",
     "teardown",
 )

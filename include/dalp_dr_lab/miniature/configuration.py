@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from dalp_dr_lab import operators
 from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.lab import Lab
 
@@ -79,6 +80,7 @@ def commit(lab: Lab, values: Mapping[str, Mapping[str, Any]], message: str) -> s
     (copy / "values").mkdir(exist_ok=True)
     for release, content in values.items():
         (copy / "values" / f"{release}.yaml").write_text(yaml.safe_dump(dict(content), sort_keys=True))
+    (copy / "platform.yaml").write_text(yaml.safe_dump(platform(), sort_keys=False))
     _mirror(CHARTS, copy / "charts")
     if (lab.checkout / "include/runbooks").is_dir():
         _mirror(lab.checkout / "include/runbooks", copy / "runbooks")
@@ -87,6 +89,30 @@ def commit(lab: Lab, values: Mapping[str, Mapping[str, Any]], message: str) -> s
         git(copy, "commit", "--quiet", "--message", message)
         git(copy, "push", "--quiet", "origin", f"HEAD:{BRANCH}")
     return head(lab)
+
+
+def platform() -> dict[str, Any]:
+    """What a cluster must have before the releases: operators with their versions, and the APIs they serve."""
+
+    def operator(name: str, namespace: str, workload: str, image: str) -> dict[str, str]:
+        return {"name": name, "namespace": namespace, "workload": workload, "version": image.rpartition(":")[2]}
+
+    return {
+        "operators": [
+            operator("Velero", "velero", "deployment/velero", operators.VELERO_IMAGE),
+            operator("Velero node agent", "velero", "daemonset/node-agent", operators.VELERO_IMAGE),
+            operator("CloudNativePG", "cnpg-system", "deployment/cnpg-controller-manager", operators.CNPG_IMAGE),
+            operator("Barman Cloud plugin", "cnpg-system", "deployment/barman-cloud", operators.PLUGIN_IMAGE),
+        ],
+        "apis": [
+            "restores.velero.io/v1",
+            "schedules.velero.io/v1",
+            "podvolumerestores.velero.io/v1",
+            "clusters.postgresql.cnpg.io/v1",
+            "scheduledbackups.postgresql.cnpg.io/v1",
+            "objectstores.barmancloud.cnpg.io/v1",
+        ],
+    }
 
 
 def head(lab: Lab) -> str:

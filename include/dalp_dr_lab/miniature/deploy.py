@@ -11,7 +11,7 @@ from typing import Any
 from dalp_dr_lab import ground
 from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.lab import BUCKETS, CHAIN_ID, NAMESPACES, Lab
-from dalp_dr_lab.miniature import configuration, contracts, credentials, image, installation, release_store, source
+from dalp_dr_lab.miniature import configuration, contracts, credentials, escrow, image, installation, release_store, source
 from dalp_dr_lab.miniature.installation import Installation
 from dalp_dr_lab.progress import step
 
@@ -49,6 +49,7 @@ def up(lab: Lab) -> None:
         if not lab.kubectl("-n", "dalp", "get", "secret", "dalp-tls", "--ignore-not-found", "-o", "name"):
             certificate = credentials.tls(list(HOSTS.values()), credentials.CERTIFICATE_DAYS)
             release_store.apply(lab, [certificate], "cert-manager")
+        escrow.put(lab)
         lab.kubectl("apply", "--server-side", "--filename=-", input=OUTSIDE.read_text())
         configuration.commit(lab, values(lab, facts), "Install the platform")
         for name in release_store.RELEASES:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+
 from airflow.sdk import BaseHook
 
 from dalp_dr.errors import InputError
 from dalp_dr.evidence.dsse import PublicKey
+from dalp_dr_airflow.hooks.errors import translate
 
 END = "-----END PUBLIC KEY-----"
+REACH_SECONDS = 5.0
 
 
 def endpoint(conn_id: str) -> str:
@@ -51,3 +55,30 @@ def timestamp_url(conn_id: str) -> str | None:
     """Where the time-stamping authority answers: `timestamp_url` in the evidence-signing connection's extra; None without one."""
     url = BaseHook.get_connection(conn_id).extra_dejson.get("timestamp_url")
     return str(url) if url else None
+
+
+def escrow_key(conn_id: str) -> tuple[str, str]:
+    """(certificate, private key) in PEM of the escrow's custodian."""
+    connection = BaseHook.get_connection(conn_id)
+    certificate, key = str(connection.extra_dejson.get("certificate") or ""), connection.password or ""
+    if "CERTIFICATE" not in certificate or "PRIVATE KEY" not in key:
+        raise InputError(
+            f"Connection {conn_id} lacks the custodian's certificate or key.",
+            "Put the private key (PEM) into its password and `certificate` (PEM) into its extra.",
+        )
+    return certificate, key
+
+
+def reached(conn_id: str | None) -> None:
+    """Returns when something listens at a connection's host and port. Raises NoAnswer when nothing does, and
+    AirflowNotFoundException when there is no such connection.
+    """
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    if conn_id is None:
+        raise AirflowNotFoundException("no connection is named")
+    connection = BaseHook.get_connection(conn_id)
+    if not connection.host or not connection.port:
+        raise InputError(f"Connection {conn_id} has no host and port.", "Give it both.")
+    with translate("reach", conn_id), socket.create_connection((connection.host, connection.port), timeout=REACH_SECONDS):
+        return

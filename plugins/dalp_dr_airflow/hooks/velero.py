@@ -39,6 +39,12 @@ class VeleroHook(BaseHook):
     def backup(self, name: str) -> dict[str, Any]:
         return self._reader.get(self._path("backups", name))
 
+    def known_backup(self, name: str, wait_seconds: float) -> dict[str, Any]:
+        """A Backup object; where it comes from the bucket, Velero may need a while to find it. Missing when it does not."""
+        if self._source is None:
+            self._sandbox.wait(self._path("backups", name), lambda o: o is not None, wait_seconds, f"Backup {name} in the recovery cluster")
+        return self.backup(name)
+
     def schedules(self) -> list[dict[str, Any]]:
         """Schedule objects of production. Missing when production is gone."""
         if self._source is None:

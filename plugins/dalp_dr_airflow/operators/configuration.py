@@ -41,7 +41,7 @@ class HelmConfigurationOperator(DrillOperator):
 
         facts = rebuild.facts_from(
             plan,
-            releases={r: release(drill, r) for r in roles},
+            releases={r: None if plan.source_lost else release(drill, r) for r in roles},
             values={r: read(settings.values[r]) for r in roles},
             charts={r: read(f"{settings.charts[r]}/Chart.yaml") for r in roles},
             rendered={r: rendered(drill, r) for r in roles},

@@ -84,11 +84,7 @@ class QuarantineProbeOperator(DrillOperator):
     def probe(self, drill: Drill) -> Gathered:
         plan = drill.plan
         names = [plan.namespace(r) for r in plan.roles]
-        services = [s for n in plan.environment.source.namespaces for s in drill.source.list(f"/api/v1/namespaces/{n.name}/services")]
-        pods = drill.source.list(
-            f"/api/v1/namespaces/{plan.environment.database.namespace}/pods", f"cnpg.io/cluster={plan.environment.database.cluster}"
-        )
-        targets = probe.targets(plan, services, pods)
+        targets = probe.targets(plan, *(production(drill) if plan.environment.cluster == "same" else ()))
         started = [self.start(drill, role, targets) for role in plan.roles]
         runs = [probe.parse(role, self.when, self.finish(drill, pod)) for role, pod in zip(plan.roles, started, strict=True)]
 
@@ -122,6 +118,14 @@ class QuarantineProbeOperator(DrillOperator):
     @staticmethod
     def finish(drill: Drill, manifest: dict[str, Any]) -> str:
         return pod_output(drill, manifest, PROBE_SECONDS)
+
+
+def production(drill: Drill) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """(Services, database pods) of production, whose addresses no sandbox pod of the same cluster may reach."""
+    environment = drill.plan.environment
+    services = [s for n in environment.source.namespaces for s in drill.source.list(f"/api/v1/namespaces/{n.name}/services")]
+    selector = f"cnpg.io/cluster={environment.database.cluster}"
+    return services, drill.source.list(f"/api/v1/namespaces/{environment.database.namespace}/pods", selector)
 
 
 def remove(drill: Drill, manifest: dict[str, Any]) -> None:

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 
 
 class PlanOperator(DrillOperator):
-    """Freezes the drill. A rerun adopts the frozen plan: neither target nor clock ever move."""
+    """Freezes the drill. A rerun adopts the frozen plan: neither target nor clock ever move.
+
+    :param source_lost: the drill does without production: it reads bucket, Git and escrow alone.
+    """
+
+    def __init__(self, *, source_lost: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.source_lost = source_lost
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Says why in XCom when the drill is refused here: there is no plan, so no bundle will say it."""
@@ -37,6 +44,8 @@ class PlanOperator(DrillOperator):
 
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         asked = self.request(context)
+        planning.must_suit(drill.environment, asked)
+        drill.source_lost = asked.source_lost
         if context["params"].get("dry_run"):
             self.only_describe(drill, context, asked)
         key = signing_key(drill.environment.connections.evidence_signing)
@@ -69,8 +78,7 @@ class PlanOperator(DrillOperator):
         context["ti"].xcom_push(key="dry_run", value=text)
         raise AirflowSkipException("Dry run: nothing was created.")
 
-    @staticmethod
-    def request(context: Context) -> planning.Request:
+    def request(self, context: Context) -> planning.Request:
         """Parameters, person and clock of this run. Raises ParameterError before anything is written."""
         run = context["dag_run"]
         person = getattr(run, "triggering_user_name", None) or f"schedule ({run.run_type})"
@@ -80,7 +88,7 @@ class PlanOperator(DrillOperator):
                 "Start it as a user of Airflow.",
             )
         params: dict[str, Any] = dict(context["params"])
-        return planning.request(params, run.dag_id, run.run_id, run.run_after, person, str(params.get("reason") or ""))
+        return planning.request(params, run.dag_id, run.run_id, run.run_after, person, str(params.get("reason") or ""), self.source_lost)
 
     def freeze(self, drill: Drill, asked: planning.Request) -> DrillPlan:
         """Reads the real recoverable window and chooses from it."""
@@ -91,7 +99,7 @@ class PlanOperator(DrillOperator):
             database, incident = self.database_point(drill, asked)
         except RefusedError as refused:
             self.log.error("No recovery point of the database: %s", refused.diagnostics())
-        backups = planning.choose_backups(resolved, drill.velero.backups(), incident)
+        backups = planning.choose_backups(resolved, drill.backups(), incident)
         commit = drill.configuration.commit_at(incident, original.configuration.branch)
         return planning.freeze(asked, original, resolved, incident, database, backups, commit)
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
+SYNC_SECONDS = 120  # Velero looks once a minute for backups that others put into the bucket
 QUESTIONS_AT_ONCE = 8  # several hundred access reviews; one after another they cost a quarter of a minute
 
 
@@ -52,7 +53,12 @@ class SafetyCheckOperator(DrillOperator):
         system = "/api/v1/namespaces/kube-system"
         names = drill.environment.connections
         stores = guard.places(drill.environment, {c: endpoint(c) for c in (names.evidence_store, names.backup_store, names.object_storage)})
-        return Gathered("guard", guard.facts_from(drill.plan, drill.source.get(system), drill.sandbox.get(system), existing, stores))
+        source, beside = None, None
+        if drill.source_lost:
+            beside = [n.name for n in drill.plan.environment.source.namespaces if exists(drill, n.name)]
+        else:
+            source = drill.source.get(system)
+        return Gathered("guard", guard.facts_from(drill.plan, source, drill.sandbox.get(system), existing, stores, beside))
 
     @staticmethod
     def velero(drill: Drill) -> Gathered:
@@ -61,8 +67,9 @@ class SafetyCheckOperator(DrillOperator):
 
     @staticmethod
     def privileges(drill: Drill) -> Gathered:
-        hooks: dict[str, Any] = {"source-reader": drill.source, "drill": drill.sandbox}
-        wanted = (*privileges.needed(drill.environment), *privileges.forbidden(drill.environment))
+        lost = drill.source_lost
+        hooks: dict[str, Any] = {"drill": drill.sandbox} | ({} if lost else {"source-reader": drill.source})
+        wanted = (*privileges.needed(drill.environment, lost), *privileges.forbidden(drill.environment, lost))
 
         def ask(a: privileges.Access) -> tuple[privileges.Access, dict[str, Any]]:
             place = (a.namespace or None, a.name or None, a.subresource or None)
@@ -79,12 +86,27 @@ class SafetyCheckOperator(DrillOperator):
         return Gathered("capacity", capacity_facts(drill, drill.plan))
 
 
+def exists(drill: Drill, namespace: str) -> bool:
+    """Whether the sandbox's cluster has a namespace."""
+    try:
+        drill.sandbox.get(f"/api/v1/namespaces/{namespace}")
+    except Missing:
+        return False
+    return True
+
+
 def capacity_facts(drill: Drill, plan: DrillPlan) -> capacity.Capacity:
     """What the cluster has free and what this drill needs."""
     names = sorted(n.name for n in plan.environment.source.namespaces)
     pods = drill.sandbox.list("/api/v1/pods")
-    source_pods = [p for n in names for p in drill.source.list(f"/api/v1/namespaces/{n}/pods")]
-    claims = [c for n in names for c in drill.source.list(f"/api/v1/namespaces/{n}/persistentvolumeclaims")]
+    if drill.source_lost:
+        kept = [drill.backup_store.backup_contents(b.backup) for b in plan.backups]
+        pod, claim = capacity.of_database(plan)
+        source_pods = [pod, *(p for c in kept for p in c.get("pods", {}).values())]
+        claims = [claim, *(v for c in kept for v in c.get("persistentvolumeclaims", {}).values())]
+    else:
+        source_pods = [p for n in names for p in drill.source.list(f"/api/v1/namespaces/{n}/pods")]
+        claims = [c for n in names for c in drill.source.list(f"/api/v1/namespaces/{n}/persistentvolumeclaims")]
     return capacity.facts_from(plan, drill.sandbox.list("/api/v1/nodes"), pods, source_pods, claims, None)
 
 
@@ -106,15 +128,16 @@ class BackupCheckOperator(DrillOperator):
     @staticmethod
     def one(drill: Drill, role: str) -> Gathered:
         source = drill.plan.environment.source.namespace(role)
-        listed = drill.velero.backups()
+        listed = drill.backups()
         point = next((b for b in drill.plan.backups if b.role == role), None)
-        schedule = next((s for s in drill.velero.schedules() if s["metadata"]["name"] == source.schedule), None)
+        known = [] if drill.source_lost else drill.velero.schedules()  # they were lost with the cluster
+        schedule = next((s for s in known if s["metadata"]["name"] == source.schedule), None)
         location = drill.velero.backup_location(drill.plan.environment.source.backup_location)
         status: dict[str, Any] = {}
         resources: dict[str, list[str]] = {}
         info: list[dict[str, Any]] = []
         if point:
-            status = drill.velero.backup(point.backup).get("status") or {}
+            status = drill.velero.known_backup(point.backup, SYNC_SECONDS).get("status") or {}
             resources = drill.backup_store.backup_resource_list(point.backup)
             info = drill.backup_store.backup_volumeinfo(point.backup)
         claims = volumes.claims(resources.get("v1/PersistentVolumeClaim", ()), source.name)
@@ -160,6 +183,8 @@ class ArchiveCheckOperator(DrillOperator):
     @staticmethod
     def archive(drill: Drill) -> Gathered:
         database = drill.plan.environment.database
+        if drill.source_lost:  # the source's own Backup objects went with it; the archive speaks for itself
+            return Gathered("wal_archive", database_facts.wal_archive(archive_at(drill, drill.plan.incident_time), None, None))
         base = f"/apis/postgresql.cnpg.io/v1/namespaces/{database.namespace}"
         own = [b for b in drill.source.list(f"{base}/backups") if b["spec"]["cluster"]["name"] == database.cluster]
         known = tuple(sorted(b["status"]["backupId"] for b in own if (b.get("status") or {}).get("backupId")))

@@ -3,6 +3,8 @@
     plan -> preflight -> isolate -> restore -> verify -> start -> reconcile -> measure -> seal -> sign_off -> decide
                                                                     (teardown hangs on isolate and runs always)
 
+The annual test has two more before `isolate`: `simulate`, since production's cluster is lost, and `rebuild`.
+
 Reconciliation looks twice: at rest, before any restored service may write, and once more while the services run.
 
 Joins run as soon as everything before them is done and the sandbox was proven closed (LEARN): one finding never hides
@@ -21,6 +23,7 @@ from dalp_dr_airflow.assets import EVIDENCE
 from dalp_dr_airflow.notifications.outcomes import on_not_ready
 from dalp_dr_airflow.operators.archive_after import ArchiveAfterOperator
 from dalp_dr_airflow.operators.chain import CatchUpOperator, ChainContinuityOperator, InFlightCensusOperator, ReconciliationOperator
+from dalp_dr_airflow.operators.cluster_loss import ClusterLossOperator, EscrowOperator, PlatformOperator
 from dalp_dr_airflow.operators.configuration import HelmConfigurationOperator
 from dalp_dr_airflow.operators.database import CnpgRecoveryOperator, RecoveryPointProofOperator
 from dalp_dr_airflow.operators.database_comparison import SourceComparisonOperator
@@ -38,6 +41,7 @@ from dalp_dr_airflow.operators.preflight import (
     PreflightGateOperator,
     SafetyCheckOperator,
 )
+from dalp_dr_airflow.operators.report import ReportOperator
 from dalp_dr_airflow.operators.seal import SealEvidenceOperator
 from dalp_dr_airflow.operators.services import ServiceHealthOperator, ServiceStartOperator, TelemetryOperator, UserJourneyOperator
 from dalp_dr_airflow.operators.sign_off import SignOffOperator
@@ -51,28 +55,34 @@ SIGN_OFF_WITHIN = timedelta(days=7)  # an unanswered question ends as a failed t
 Tasks = Sequence[BaseOperator]
 
 
-def drill(roles: Sequence[str], owners: Sequence[str], surfaces_only: bool = False) -> None:
-    """Builds all stages inside the current DAG. `roles`: roles of the source namespaces; `owners`: who may sign off."""
-    frozen = plan()
+def drill(roles: Sequence[str], owners: Sequence[str], surfaces_only: bool = False, source_lost: bool = False) -> None:
+    """Builds all stages inside the current DAG. `roles`: roles of the source namespaces; `owners`: who may sign off.
+
+    `source_lost`: production's cluster is lost; everything comes from bucket, Git and escrow.
+    """
+    frozen = plan(source_lost)
     checked = preflight(frozen)
-    sandbox, proven = isolate(checked)
+    ground = [checked, *(rebuild(checked, simulate(checked)) if source_lost else ())]
+    sandbox, proven = isolate(ground)
     restored = restore(proven, roles)
     verified = verify(proven, restored)
     started = start(proven, verified)
     reconciled = reconcile(proven, started)
     measured = measure(proven, reconciled)
-    sealed, refused = seal([frozen, checked, *measured])
+    sealed, refused = seal([frozen, *ground, *measured])
     signed = None if surfaces_only else sign_off(sealed, owners)
     signers = [sealed, refused, *([signed] if signed else [])]
+    if source_lost:
+        signers.append(report(signers))
     decided = decide(signers, surfaces_only)
     removed = teardown(sandbox, sealed)
     settings.where_the_key_is(frozen, *signers, decided, removed)
 
 
-def plan() -> BaseOperator:
+def plan(source_lost: bool) -> BaseOperator:
     """Freezes the recovery points; a rerun adopts them."""
     with TaskGroup("plan", tooltip="Freeze the recovery point of every surface, take the lease, open the ledger"):
-        return PlanOperator(task_id="freeze")
+        return PlanOperator(task_id="freeze", source_lost=source_lost)
 
 
 def preflight(frozen: BaseOperator) -> BaseOperator:
@@ -90,12 +100,34 @@ def preflight(frozen: BaseOperator) -> BaseOperator:
     return gate
 
 
-def isolate(checked: BaseOperator) -> tuple[BaseOperator, BaseOperator]:
+def simulate(checked: BaseOperator) -> BaseOperator:
+    """Simulate cluster failure: is production gone for this drill? Whatever is still reached is a finding."""
+    with TaskGroup("simulate", tooltip="Simulate cluster failure: production's API, objects and database are gone"):
+        lost = ClusterLossOperator(task_id="cluster_loss")
+        checked >> lost
+    return lost
+
+
+def rebuild(checked: BaseOperator, lost: BaseOperator) -> Tasks:
+    """The ground of the full recovery procedure: operators, rendered configuration, Secrets; from Git and escrow alone."""
+    with TaskGroup(
+        "rebuild", tooltip="Execute the full recovery procedure: operators and APIs, configuration from Git, Secrets from escrow"
+    ):
+        rebuilt = [
+            PlatformOperator(task_id="platform", trigger_rule=LEARN),
+            EscrowOperator(task_id="escrow", trigger_rule=LEARN),
+        ]
+        for task in rebuilt:
+            [checked, lost] >> task
+    return rebuilt
+
+
+def isolate(ground: Tasks) -> tuple[BaseOperator, BaseOperator]:
     """A closed sandbox, proven before anything runs in it."""
     with TaskGroup("isolate", tooltip="Make the sandbox and prove that nothing gets out"):
-        sandbox = SandboxOperator(task_id="sandbox").as_setup()
+        sandbox = SandboxOperator(task_id="sandbox", trigger_rule=LEARN).as_setup()
         proven = QuarantineProbeOperator(task_id="canaries", when="before")
-        checked >> sandbox >> proven
+        ground >> sandbox >> proven
     return sandbox, proven
 
 
@@ -209,6 +241,14 @@ def sign_off(sealed: BaseOperator, owners: Sequence[str]) -> BaseOperator:
         )
         sealed >> signed
     return signed
+
+
+def report(said: Tasks) -> BaseOperator:
+    """Report to the accountable operating team; before the decision, which is the only leaf, and without a say in it."""
+    with TaskGroup("report", tooltip="Report to the accountable operating team"):
+        told = ReportOperator(task_id="accountable_team", trigger_rule=ALWAYS, retries=1)
+        said >> told
+    return told
 
 
 def decide(said: Tasks, surfaces_only: bool) -> BaseOperator:

@@ -68,10 +68,12 @@ def calendar(months: tuple[int, ...] = QUARTER_MONTHS) -> DrillCalendarTimetable
     return DrillCalendarTimetable(default_environment().calendar, months)
 
 
-def form(surfaces: bool = False) -> dict[str, Param]:
-    """Fields of the trigger form."""
+def form(surfaces: bool = False, separate: bool = False) -> dict[str, Param]:
+    """Fields of the trigger form. `separate`: the first environment with a recovery cluster of its own is proposed."""
+    names = environments()
+    proposed = next((n for n in names if separate and environment_of(n).cluster == "separate"), names[0])
     fields = {
-        "environment": Param(environments()[0], enum=environments(), title="Environment", description="File in include/environments"),
+        "environment": Param(proposed, enum=names, title="Environment", description="File in include/environments"),
         "target_policy": Param(
             "latest",
             enum=["latest", "random", "edge", "timestamp"],
@@ -84,12 +86,12 @@ def form(surfaces: bool = False) -> dict[str, Param]:
         "reason": Param("", type=["null", "string"], title="Why this drill"),
     }
     if surfaces:
-        names = [s.value for s in Surface]
+        known = [s.value for s in Surface]
         fields["surfaces"] = Param(
             ["database"],
             type="array",
-            items={"type": "string", "enum": names},
-            examples=names,
+            items={"type": "string", "enum": known},
+            examples=known,
             title="Surfaces to check",
             minItems=1,
             maxItems=2,

@@ -98,3 +98,10 @@ def test_judgement(changes: dict[str, Any], verdict: Verdict, finding: str) -> N
 
 def test_unknown_free_disk_is_said() -> None:
     assert "not judged" in capacity.capacity_sufficient(FITS, PLAN).observed
+
+
+def test_the_database_of_a_lost_source_is_counted_though_no_backup_holds_it() -> None:
+    pod, claim = capacity.of_database(PLAN)
+    found = capacity.needs(PLAN, [pod], [claim])[0]
+    assert (found.role, found.pods, found.disk_bytes) == ("app", 3, 1024 * MIB)
+    assert found.cpu_millicores > capacity.needs(PLAN, [], [])[0].cpu_millicores

@@ -101,3 +101,19 @@ def test_evidence_is_kept_apart(places: tuple[guard.StorePlace, ...], verdict: V
     result = guard.evidence_apart(guard.facts_from(PLAN, ONE, ONE, [], places), PLAN)
     assert result.verdict is verdict
     assert finding in "\n".join(result.findings)
+
+
+@pytest.mark.parametrize(
+    ("beside", "verdict", "finding"),
+    [
+        ([], Verdict.PASS, ""),
+        (["dalp"], Verdict.FAIL, "production's namespace dalp"),
+        (None, Verdict.INCONCLUSIVE, ""),
+    ],
+    ids=["an empty cluster", "production's own cluster", "nobody looked"],
+)
+def test_a_lost_source_cannot_tell_its_uid_so_its_namespaces_must_be_absent(beside: Any, verdict: Verdict, finding: str) -> None:
+    plan = a_plan(an_environment(cluster="separate"), source_lost=True)
+    result = guard.sandbox_is_not_source(guard.facts_from(plan, None, OTHER, [], (), beside), plan)
+    assert result.verdict is verdict
+    assert finding in " ".join(result.findings)

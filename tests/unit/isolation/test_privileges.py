@@ -158,3 +158,10 @@ def test_an_evaluation_error_of_the_authorizer_is_no_answer() -> None:
 def test_answers_of_stores_may_be_plain_dicts() -> None:
     said = {"connection": "c", "bucket": "b", "operation": "UploadPart", "status": 403, "code": "AccessDenied"}
     assert privileges.facts_from([], [], [said]).stores == (StoreAnswer("c", "b", "UploadPart", 403, "AccessDenied"),)
+
+
+def test_of_a_lost_source_nothing_is_asked() -> None:
+    needed, forbidden = privileges.needed(ENVIRONMENT, True), privileges.forbidden(ENVIRONMENT, True)
+    assert {a.identity for a in (*needed, *forbidden)} == {"drill"}
+    assert set(needed) < set(NEEDED) and set(forbidden) < set(FORBIDDEN)
+    assert {a.namespace for a in forbidden} >= {n.name for n in ENVIRONMENT.source.namespaces}, "names of production stay closed"

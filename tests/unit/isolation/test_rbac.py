@@ -31,6 +31,14 @@ def test_the_committed_file_is_what_the_environment_makes() -> None:
     )
 
 
+def test_the_committed_file_of_the_recovery_cluster_is_its_sandbox_side() -> None:
+    environment = environment_file.read(LAB_FILE.with_name("lab-annual.yaml"))
+    committed = LAB_FILE.parents[1] / "rbac" / "lab-annual.yaml"
+    assert committed.read_text() == rbac.render(environment, "sandbox"), (
+        "write it again: python -m dalp_dr environment rbac --side sandbox include/environments/lab-annual.yaml"
+    )
+
+
 def test_the_text_is_the_manifests() -> None:
     assert list(yaml.safe_load_all(rbac.render(ENVIRONMENT))) == MANIFESTS
 

@@ -193,3 +193,34 @@ def test_the_digest_is_of_the_meaning_and_not_of_the_text() -> None:
     assert environment_file.digest(again) == environment_file.digest(lab)
     assert re.fullmatch(r"[0-9a-f]{64}", environment_file.digest(lab))
     assert environment_file.digest(lab.model_copy(update={"health_polls": 4})) != environment_file.digest(lab)
+
+
+def extended(tmp_path: Path, text: str) -> Path:
+    (tmp_path / "base.yaml").write_text(LAB_FILE.read_text())
+    (tmp_path / "mine.yaml").write_text(text)
+    return tmp_path / "mine.yaml"
+
+
+def test_a_file_may_extend_another(tmp_path: Path) -> None:
+    base = environment_file.read(LAB_FILE)
+    found = environment_file.read(
+        extended(tmp_path, "extends: base.yaml\nname: mine\nchain: {max_lag_blocks: 7}\nowners: [{user: o, name: O}]")
+    )
+    assert (found.name, found.chain.max_lag_blocks, found.chain.chain_id) == ("mine", 7, base.chain.chain_id), "mappings are merged"
+    assert [o.user for o in found.owners] == ["o"], "lists are replaced"
+    assert found.source == base.source, "the rest is the other file's"
+
+
+BAD_EXTENSIONS = {
+    "a folder": ("extends: ../base.yaml", "not a file beside"),
+    "itself an extension": ("extends: mine.yaml", "extends another file itself"),
+    "no such file": ("extends: gone.yaml", "gone.yaml: cannot be read"),
+    "a wrong field over it": ("extends: base.yaml\nname: mine\nclutser: same", "mine.yaml:3: clutser"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_EXTENSIONS)
+def test_an_extension_that_cannot_be(case: str, tmp_path: Path) -> None:
+    text, said = BAD_EXTENSIONS[case]
+    with pytest.raises(EnvironmentFileError, match=said):
+        environment_file.read(extended(tmp_path, text))
