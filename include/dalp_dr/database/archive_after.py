@@ -194,7 +194,7 @@ def _rewritten(key: str, versions: list[listing.Version], since: str) -> bool:
 
 
 def judge_untouched(facts: ArchiveAfter, plan: DrillPlan) -> CheckResult:
-    """Nothing of what was there has changed, and everything that came is production's own; a lost production writes nothing."""
+    """Nothing of what was there has changed, and everything that came is production's own."""
     expected = f"the archive {facts.root} as it was, and nothing new but production's own WAL and base backups"
     if facts.before is None or facts.before.moment is None or not facts.listed:
         return inconclusive(expected, "the archive was not listed before and after, so nothing can be compared")
@@ -209,9 +209,6 @@ def judge_untouched(facts: ArchiveAfter, plan: DrillPlan) -> CheckResult:
     if len(unknown) > facts.running_backups:
         findings += [f"base backup {b} came during the drill and has no Backup object in the source" for b in unknown]
     seen = f"{len(facts.before.folders)} folders compared, {len(facts.segments)} segments and {len(facts.base_backups)} base backups came"
-    if plan.source_lost:
-        newest = facts.before.newest_segment or ""  # those of its own second count as new too
-        findings += [f"segment {name} came though production is lost" for name in facts.segments if lsn.is_segment(name) and name > newest]
     if findings:
         return expect(False, expected, f"{seen}; {len(findings)} signs of a second writer", findings)
     if facts.base_backups and facts.known_backups is None:

@@ -69,7 +69,7 @@ class SafetyCheckOperator(DrillOperator):
     def privileges(drill: Drill) -> Gathered:
         lost = drill.source_lost
         hooks: dict[str, Any] = {"drill": drill.sandbox} | ({} if lost else {"source-reader": drill.source})
-        wanted = (*privileges.needed(drill.environment, lost), *privileges.forbidden(drill.environment, lost))
+        wanted = (*privileges.needed(drill.environment, source_lost=lost), *privileges.forbidden(drill.environment, lost))
 
         def ask(a: privileges.Access) -> tuple[privileges.Access, dict[str, Any]]:
             place = (a.namespace or None, a.name or None, a.subresource or None)

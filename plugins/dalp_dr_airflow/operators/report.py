@@ -29,7 +29,7 @@ class ReportOperator(BaseOperator):
         skip_dry_run(context)
         drill = Drill.open(context)
         sealed = newest_bundle(drill)
-        summary = expected_summary(drill, sealed, audit.changed_by(drill, context))
+        summary = expected_summary(drill, sealed, audit.changed_by(drill))
         told, problem = tell(drill, summary)
         said = statement.report(drill.drill_id, sealed.manifest_sha256, now(), drill.environment.accountable_team, told, problem)
         state_after_seal(drill, "report", said, {"recipients": len(told), "problem": problem})

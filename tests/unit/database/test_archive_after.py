@@ -106,15 +106,6 @@ def test_what_a_second_writer_does_is_found(change: Callable[[Bucket], object], 
     assert finding in "\n".join(result.findings)
 
 
-@pytest.mark.parametrize(("new", "verdict"), [(0, Verdict.PASS), (1, Verdict.FAIL)])
-def test_a_lost_production_writes_nothing_more(new: int, verdict: Verdict) -> None:
-    facts = compare(lambda b: b.segments(range(10, 10 + new), at=20))
-    assert facts.segments, "what came in the second of the first look"
-    result = archive_after.judge_untouched(facts, replace(PLAN, source_lost=True))
-    assert result.verdict is verdict
-    assert result.findings == ((f"segment {name(10)} came though production is lost",) if new else ())
-
-
 def test_a_base_backup_that_production_is_making_is_its_own() -> None:
     assert judged(compare(new_base, running=1)).verdict is Verdict.PASS
 

@@ -161,7 +161,7 @@ def test_answers_of_stores_may_be_plain_dicts() -> None:
 
 
 def test_of_a_lost_source_nothing_is_asked() -> None:
-    needed, forbidden = privileges.needed(ENVIRONMENT, True), privileges.forbidden(ENVIRONMENT, True)
+    needed, forbidden = privileges.needed(ENVIRONMENT, source_lost=True), privileges.forbidden(ENVIRONMENT, True)
     assert {a.identity for a in (*needed, *forbidden)} == {"drill"}
     assert set(needed) < set(NEEDED) and set(forbidden) < set(FORBIDDEN)
     assert {a.namespace for a in forbidden} >= {n.name for n in ENVIRONMENT.source.namespaces}, "names of production stay closed"
