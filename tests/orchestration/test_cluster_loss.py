@@ -22,7 +22,7 @@ from dalp_dr.model import environment_file
 from dalp_dr.model.check import Verdict
 from dalp_dr.model.plan import ConfigurationPoint
 from dalp_dr_airflow.drill import INCLUDE, Drill
-from dalp_dr_airflow.hooks.connections import escrow_key, reached
+from dalp_dr_airflow.hooks.connections import escrow_key, postgres_answers
 from dalp_dr_airflow.hooks.errors import CallError, Denied, Missing, NoAnswer
 from dalp_dr_airflow.hooks.mail import send
 from dalp_dr_airflow.hooks.velero import VeleroHook
@@ -72,19 +72,36 @@ def at(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_SOMEWHERE", json.dumps({"conn_type": "postgres", "host": "127.0.0.1", "port": port}))
 
 
-def test_a_port_that_listens_is_reached_and_another_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("said", "reached"), [(b"N", True), (b"S", True), (b"E", True), (b"", False), (b"HTTP/1.1 400", False)])
+def test_only_a_postgresql_answers_as_one(monkeypatch: pytest.MonkeyPatch, said: bytes, reached: bool) -> None:
+    """A proxy that accepts for what is gone says nothing of PostgreSQL."""
+    asked: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        with listener.accept()[0] as wire:
+            asked.append(wire.recv(8))
+            wire.sendall(said)
+
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
+        server = threading.Thread(target=serve, args=(listener,), daemon=True)
+        server.start()
         at(monkeypatch, listener.getsockname()[1])
-        reached("somewhere")
+        if reached:
+            postgres_answers("somewhere")
+        else:
+            with pytest.raises(NoAnswer, match="No PostgreSQL"):
+                postgres_answers("somewhere")
+        server.join(5)
+    assert asked == [bytes.fromhex("0000000804d2162f")]
     with pytest.raises(NoAnswer):
-        reached("somewhere")
+        postgres_answers("somewhere")
 
 
 def test_no_connection_leads_nowhere() -> None:
     with pytest.raises(AirflowNotFoundException):
-        reached(None)
+        postgres_answers(None)
 
 
 def test_the_escrows_key_must_be_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from dalp_dr.model.record import RecordKind
 
 
 def _where_production_is_read(plan: DrillPlan) -> tuple[str, ...]:
-    return ("drill",) if plan.environment.connections.source_database else ()
+    return ("drill",) if plan.environment.connections.source_database and not plan.source_lost else ()
 
 
 KINDS: tuple[RecordKind, ...] = (

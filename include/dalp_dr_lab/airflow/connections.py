@@ -24,7 +24,6 @@ class Outside:
     sandbox_kubeconfig: Mapping[str, Any] = field(repr=False)
     janitor_kubeconfig: Mapping[str, Any] = field(repr=False)
     recovery_kubeconfig_path: str
-    source_database_address: str
     s3_endpoint: str
     s3_region: str
     backup_reader: KeyPair
@@ -54,7 +53,6 @@ def connections(outside: Outside) -> dict[str, dict[str, Any]]:
         "dalp_sandbox_kubernetes": _kubernetes(outside.sandbox_kubeconfig),
         "dalp_janitor_kubernetes": _kubernetes(outside.janitor_kubeconfig),
         "dalp_recovery_kubernetes": {"conn_type": "kubernetes", "extra": {"kube_config_path": outside.recovery_kubeconfig_path}},
-        "dalp_source_database": {"conn_type": "postgres", "host": outside.source_database_address, "port": 5432},
         "dalp_escrow": _bucket(outside, outside.escrow_reader),
         "dalp_escrow_key": {
             "conn_type": "generic",

@@ -22,7 +22,6 @@ def of(lab: Lab, places: Places) -> Outside:
         sandbox_kubeconfig=identities.kubeconfig(lab, places, "drill"),
         janitor_kubeconfig=identities.kubeconfig(lab, places, "janitor"),
         recovery_kubeconfig_path=str(places.recovery_kubeconfig),
-        source_database_address=lab.kubectl("-n", "dalp", "get", "service", "dalp-pg-rw", "-o", "jsonpath={.spec.clusterIP}"),
         s3_endpoint=lab.s3_endpoint,
         s3_region=REGION,
         backup_reader=key("backup-reader"),

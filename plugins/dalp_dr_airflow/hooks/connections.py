@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import socket
+import struct
 
 from airflow.sdk import BaseHook
 
 from dalp_dr.errors import InputError
 from dalp_dr.evidence.dsse import PublicKey
-from dalp_dr_airflow.hooks.errors import translate
+from dalp_dr_airflow.hooks.errors import NoAnswer, translate
 
 END = "-----END PUBLIC KEY-----"
 REACH_SECONDS = 5.0
+SSL_REQUEST = struct.pack("!II", 8, 80877103)  # PostgreSQL, Message Formats: SSLRequest
 
 
 def endpoint(conn_id: str) -> str:
@@ -69,9 +71,11 @@ def escrow_key(conn_id: str) -> tuple[str, str]:
     return certificate, key
 
 
-def reached(conn_id: str | None) -> None:
-    """Returns when something listens at a connection's host and port. Raises NoAnswer when nothing does, and
-    AirflowNotFoundException when there is no such connection.
+def postgres_answers(conn_id: str | None) -> None:
+    """Returns when a PostgreSQL answers at a connection's host and port, also if only to refuse. Raises NoAnswer when none does,
+    and AirflowNotFoundException when there is no such connection.
+
+    An open port is no sign: proxies accept for what is gone. The server's answer to SSLRequest is one byte, before any login.
     """
     from airflow.sdk.exceptions import AirflowNotFoundException
 
@@ -80,5 +84,8 @@ def reached(conn_id: str | None) -> None:
     connection = BaseHook.get_connection(conn_id)
     if not connection.host or not connection.port:
         raise InputError(f"Connection {conn_id} has no host and port.", "Give it both.")
-    with translate("reach", conn_id), socket.create_connection((connection.host, connection.port), timeout=REACH_SECONDS):
-        return
+    with translate("reach", conn_id), socket.create_connection((connection.host, connection.port), timeout=REACH_SECONDS) as wire:
+        wire.sendall(SSL_REQUEST)
+        said = wire.recv(1)
+    if said not in (b"S", b"N", b"E"):
+        raise NoAnswer(f"No PostgreSQL answers at connection {conn_id}.", "This is expected when production is lost.")

@@ -14,7 +14,7 @@ from dalp_dr.errors import FactError
 from dalp_dr.model.check import Surface
 from dalp_dr.model.plan import utc
 from dalp_dr_airflow.drill import Drill, Gathered
-from dalp_dr_airflow.hooks.connections import escrow_key, reached
+from dalp_dr_airflow.hooks.connections import escrow_key, postgres_answers
 from dalp_dr_airflow.hooks.errors import CallError, Missing, NoAnswer, RetryPolicy
 from dalp_dr_airflow.hooks.kubernetes_paths import collection
 from dalp_dr_airflow.hooks.kubernetes_source import SourceKubernetesHook
@@ -42,7 +42,7 @@ class ClusterLossOperator(DrillOperator):
         for namespace in environment.source.namespaces:
             path = f"/api/v1/namespaces/{namespace.name}/pods"
             questions[loss.objects_of(namespace.name)] = lambda p=path: source.list(p)  # type: ignore[misc]
-        questions[loss.DATABASE] = lambda: reached(connections.source_database)
+        questions[loss.DATABASE] = lambda: postgres_answers(connections.source_database)
         controls: dict[str, Callable[[], object]] = {
             "recovery cluster": drill.sandbox.server_version,
             "backup store": lambda: drill.backup_store.backups(),

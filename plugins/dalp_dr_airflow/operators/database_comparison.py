@@ -26,7 +26,8 @@ class SourceComparisonOperator(DrillOperator):
     surface = Surface.DATABASE
 
     def in_scope(self, drill: Drill) -> bool:
-        return super().in_scope(drill) and drill.plan.environment.connections.source_database is not None
+        plan = drill.plan
+        return super().in_scope(drill) and plan.environment.connections.source_database is not None and not plan.source_lost
 
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         yield attempt("source_comparison", lambda: self.compare(drill))
