@@ -117,6 +117,14 @@ def run_start(outside: Outside) -> None:
     ServiceStartOperator(task_id="services").execute(outside.run.context("start.services"))
 
 
+def test_the_record_of_the_start_says_what_each_service_took(ready: Outside) -> None:
+    run_start(ready)
+    [record] = [r for r in ready.records() if r.kind == "service_start"]
+    assert record.facts is not None
+    assert sorted(s["service"] for s in record.facts["services"]) == sorted(s.name for s in ready.run.plan.environment.services)
+    assert all(s["seconds"] >= 0 for s in record.facts["services"])
+
+
 def test_nothing_is_started_on_ground_that_nobody_looked_at(outside: Outside) -> None:
     with pytest.raises(DrillRefusedError, match="Nothing is started") as raised:
         run_start(outside)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dalp_dr.model.check import Check, Stage
 from dalp_dr.model.record import RecordKind
-from dalp_dr.services import health, journey, software
+from dalp_dr.services import health, journey, software, start
 
 KINDS: tuple[RecordKind, ...] = (
+    RecordKind("service_start", start.StartFacts, Stage.START, lambda plan: ()),  # where the time went: health is checked, not this
     RecordKind("application_health", health.ApplicationHealth, Stage.START, seed_row="Application health checks"),
     RecordKind("user_journey", journey.UserJourney, Stage.RECONCILE),
     RecordKind("software", software.Software, Stage.MEASURE),  # provenance: no check asks for it

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from dalp_dr.errors import FactError
 from dalp_dr.model.environment import Environment, Service
 from dalp_dr.naming import ANNOTATION_REPLICAS, HOLD
+
+
+@dataclass(frozen=True)
+class Started:
+    """One released service: how long until it was ready, or why the wait ended before."""
+
+    service: str
+    order: int
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class StartFacts:
+    """What the release of the held services took, in the order of release."""
+
+    services: tuple[Started, ...]
+
 
 KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet"}
 

@@ -88,13 +88,14 @@ class ServiceStartOperator(DrillOperator):
         for policy in routes.common(drill.plan):
             SandboxOperator.make(drill, policy)
         give_read_key(drill)
+        started: list[start.Started] = []
         for group in start.groups(drill.environment):
             covered = [s for s in group if s.role in roles]
+            released = time.monotonic()
             for service in covered:
                 self.release(drill, service)
-            for service in covered:
-                self.await_ready(drill, service)
-        return []
+            started += [self.await_ready(drill, service, released) for service in covered]
+        return self.conclude(drill, context, [Gathered("service_start", start.StartFacts(tuple(started)))])
 
     def release(self, drill: Drill, service: Service) -> None:
         workload = drill.sandbox.get(workload_path(drill, service))
@@ -103,7 +104,7 @@ class ServiceStartOperator(DrillOperator):
         self.log.info("Starting %s", service.name)
         drill.sandbox.patch(workload_path(drill, service), start.release_patch(workload))
 
-    def await_ready(self, drill: Drill, service: Service) -> None:
+    def await_ready(self, drill: Drill, service: Service, released: float) -> start.Started:
         """A group that does not become ready in time is a finding of the health check, not a reason to hide the others."""
 
         def ready(found: dict[str, Any] | None) -> bool:
@@ -114,8 +115,11 @@ class ServiceStartOperator(DrillOperator):
             drill.sandbox.wait(
                 workload_path(drill, service), ready, GROUP_SECONDS if service.order == 1 else 60, f"Readiness of {service.name}"
             )
-        except CallError as error:
-            self.log.error("%s", error.diagnostics())
+            error: str | None = None
+        except CallError as failure:
+            error = failure.diagnostics()
+            self.log.error("%s", error)
+        return start.Started(service.name, service.order, round(time.monotonic() - released, 3), error)
 
 
 def give_read_key(drill: Drill) -> None:
