@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dalp_dr.database import comparison, integrity, recovered, recovery_point, wal_archive
+from dalp_dr.database import comparison, integrity, recovered, recovery_point, wal_archive, wal_links
 from dalp_dr.model.check import Check, CheckResult, Stage, Surface
 from dalp_dr.model.plan import DrillPlan
 from dalp_dr.model.record import RecordKind
@@ -18,6 +18,7 @@ def _where_production_is_read(plan: DrillPlan) -> tuple[str, ...]:
 KINDS: tuple[RecordKind, ...] = (
     RecordKind("wal_archive", wal_archive.WalArchive, "preflight"),
     RecordKind("restore_target", wal_archive.RestoreTarget, "preflight", seed_row="Restore target timestamp"),
+    RecordKind("wal_links", wal_links.WalLinks, "preflight"),
     RecordKind("database_recovery", recovered.DatabaseRecovery, "restore"),
     RecordKind("database_recovery_point", recovery_point.RecoveryPoint, "verify", seed_row="Database checkpoint or WAL end"),
     RecordKind("database_integrity", integrity.DatabaseIntegrity, "verify"),
@@ -190,6 +191,17 @@ CHECKS: tuple[Check, ...] = (
         comparison.judge_catalogue,
         "Check that the right database was restored; compare the named definitions on both sides.",
         "catalogue-differs",
+        since=2,
+    ),
+    _check(
+        "wal_records_linked",
+        "wal_links",
+        Stage.PREFLIGHT,
+        "Does every WAL record follow the one before it?",
+        wal_links.judge_links,
+        "Find and stop the second writer (a clone with an archiver), then take a new base backup.",
+        "second-writer",
+        True,
         since=2,
     ),
 )

@@ -69,6 +69,29 @@ def read(data: bytes, first: int) -> Scan:
     return Scan(tuple(commits), lsn.show(end), str(pages.system_id), pages.version)
 
 
+@dataclass(frozen=True)
+class Links:
+    """Records of one segment: how many are whole, what the first names as the one before it, and where the last begins, cut off or not.
+
+    `first_link` is None where no whole record begins, or where a server that crashed gave up the record before.
+    """
+
+    records: int
+    first_link: int | None
+    last: int | None
+
+
+def links(data: bytes, first: int) -> Links:
+    """Follows the links inside one segment. Raises FactError where one is broken or a page is from elsewhere."""
+    pages = _Pages(data, first)
+    count, first_link = 0, None
+    for _, _, record in pages.records():
+        if count == 0:
+            first_link = _RECORD.unpack_from(record)[2]
+        count += 1
+    return Links(count, None if pages.begins_anew else first_link, pages.last_begun)
+
+
 def _commit_time(record: bytes, crc: int, start: int) -> str:
     if crc32c.value(record[_RECORD.size :], record[:20]) != crc:
         raise FactError(f"WAL record at {lsn.show(start)}: its checksum is wrong.", "The archived segment is damaged.")
@@ -129,6 +152,12 @@ class _Pages:
                 "The archived segment is cut off.",
             )
         self._data, self._first, self._magic = data, first, magic
+        self.last_begun: int | None = None  # where the newest record begins that `records` has met, whole or cut off
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether the record that the segment before had begun was given up by the server."""
+        return bool(self._header(0)[1] & _OVERWRITE)
 
     def records(self) -> Iterator[tuple[int, int, bytes]]:
         """(begin, end, bytes) of every complete record. The end is aligned, as PostgreSQL counts it."""
@@ -140,6 +169,7 @@ class _Pages:
             if not _RECORD.size <= length <= _LARGEST_RECORD:
                 raise FactError(f"WAL at {where}: no record follows, though the segment is complete.", "The archived segment is damaged.")
             taken = self._take(start, length)
+            self.last_begun = self._first + start
             if taken is None:
                 return
             record, offset, overwritten = taken

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from dalp_dr.database import facts as database_facts
-from dalp_dr.database import wal
+from dalp_dr.database import wal, wal_links
 from dalp_dr.dossier import Dossier
 from dalp_dr.errors import FactError
 from dalp_dr.isolation import capacity, guard, privileges
@@ -24,6 +24,7 @@ from dalp_dr_airflow.operators.archive import archive_at
 from dalp_dr_airflow.operators.archive_after import listed_before
 from dalp_dr_airflow.operators.base import DrillOperator, attempt, skip_dry_run
 from dalp_dr_airflow.operators.velero import await_idle
+from dalp_dr_airflow.progress import Progress
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -178,6 +179,7 @@ class ArchiveCheckOperator(DrillOperator):
     def gather(self, drill: Drill, context: Context) -> Iterable[Gathered]:
         yield attempt("wal_archive", lambda: self.archive(drill))
         yield attempt("restore_target", lambda: self.target(drill))
+        yield attempt("wal_links", lambda: self.links(drill))
         yield attempt("archive_before", lambda: listed_before(drill))
 
     @staticmethod
@@ -190,6 +192,11 @@ class ArchiveCheckOperator(DrillOperator):
         known = tuple(sorted(b["status"]["backupId"] for b in own if (b.get("status") or {}).get("backupId")))
         timeline = (drill.source.get(f"{base}/clusters/{database.cluster}").get("status") or {}).get("timelineID")
         return Gathered("wal_archive", database_facts.wal_archive(archive_at(drill, drill.plan.incident_time), known, timeline))
+
+    def links(self, drill: Drill) -> Gathered:
+        found = archive_at(drill, drill.plan.incident_time)
+        progress = Progress(self.log, "WAL links", wal_links.SEGMENTS_AT_MOST * found.segment_bytes, "MB", 1024**2)
+        return Gathered("wal_links", database_facts.wal_links(drill.plan, found, drill.catalog.read, progress.step))
 
     @staticmethod
     def target(drill: Drill) -> Gathered:
