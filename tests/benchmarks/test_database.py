@@ -67,13 +67,13 @@ SCALE = 34  # 500 MB
 
 @pytest.fixture(scope="module")
 def large(folder: Path) -> Iterator[Server]:
-    """pgbench's tables with one byte flipped in the middle of the largest."""
+    """pgbench's tables with one byte flipped near the end of the largest, so that nearly all of it is read."""
     server = Server(folder / "large").start()
     server.program("pgbench", "-i", "-q", "-s", str(SCALE))
     file = server.file_of("pgbench_accounts")
     server.psql("checkpoint")
     server.stop()
-    Server.flip(file, file.stat().st_size // 8192 // 2 * 8192 + 4000)
+    Server.flip(file, file.stat().st_size // 8192 * 19 // 20 * 8192 + 4000)
     yield server.start()
     server.stop()
 
