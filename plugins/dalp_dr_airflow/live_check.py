@@ -7,10 +7,12 @@ sandbox. Each part is asked whatever became of the part before, so that one look
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
 import json
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
@@ -129,8 +131,9 @@ def main(words: Sequence[str]) -> int:
     except DrillError as error:
         print(error.diagnostics(), file=sys.stderr)
         return NOT_ASKED
-    answers = rehearsal.answers()
-    costs = rehearsal.part("costs", rehearsal.costs, [])
+    with logs_aside():
+        answers = rehearsal.answers()
+        costs = rehearsal.part("costs", rehearsal.costs, [])
     answers += [p for p in rehearsal.problems if p not in answers]
     verdict = worst(Verdict(a.verdict) for a in answers)
     document = {
@@ -141,6 +144,20 @@ def main(words: Sequence[str]) -> int:
     }
     print(json.dumps(document, indent=2) if chosen.json else "\n".join(visible(line) for line in text(document)))
     return PASSED if verdict is Verdict.PASS else TO_FIX
+
+
+@contextlib.contextmanager
+def logs_aside() -> Iterator[None]:
+    """What libraries write to standard output meanwhile goes to standard error: the answer is a program's to read."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def text(document: dict[str, Any]) -> list[str]:

@@ -189,3 +189,18 @@ def test_wal_archive_facts_are_the_drill_s_own() -> None:
     assert checks.KINDS["wal_archive"].facts is WalArchive
     own = {c.id for c in checks.CHECKS} - shared
     assert own.isdisjoint({c.id for c in catalogue.CHECKS}), "the watch adds nothing to a drill's checklist"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_snapshot_api_is_looked_up_in_what_the_server_offers(watch_run: FakeRun, there: bool) -> None:
+    class Source:
+        def get(self, path: str) -> dict[str, Any]:
+            assert path == "/apis"
+            return {"groups": [{"name": "apps"}, *([{"name": "snapshot.storage.k8s.io"}] if there else [])]}
+
+        def list(self, path: str) -> list[dict[str, Any]]:
+            return [{"metadata": {"name": "x"}, "provisioner": "p"}]
+
+    watch = Watch.look(context(watch_run), "lab")
+    watch.source = Source()  # type: ignore[assignment]
+    assert posture.storage(watch) == {"classes": {"x": "p"}, "drivers": {"x"}, "snapshots": there}

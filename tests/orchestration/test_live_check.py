@@ -76,3 +76,13 @@ def test_the_command_hands_the_file_to_airflow_s_side(monkeypatch: pytest.Monkey
 def test_a_file_that_cannot_be_read_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert live_check.main([str(tmp_path / "none.yaml")]) == live_check.NOT_ASKED
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_logs_of_libraries_do_not_stand_in_the_answer(capfd: pytest.CaptureFixture[str]) -> None:
+    import os
+
+    with live_check.logs_aside():
+        os.write(1, b"a library speaks\n")
+    print("the answer")
+    told = capfd.readouterr()
+    assert (told.out, told.err) == ("the answer\n", "a library speaks\n")

@@ -19,7 +19,6 @@ from dalp_dr.planning import choose_backups
 from dalp_dr.posture import coverage, database, history, schedules, standing
 from dalp_dr_airflow.drill import Gathered
 from dalp_dr_airflow.errors import CheckFailedError, CheckInconclusiveError
-from dalp_dr_airflow.hooks.errors import Missing
 from dalp_dr_airflow.hooks.kubernetes_paths import collection
 from dalp_dr_airflow.operators.base import attempt, show
 from dalp_dr_airflow.operators.configuration import release
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 DRILLS_LOOKED_AT = 12
+SNAPSHOTS = "snapshot.storage.k8s.io"
 COVERED = (  # what the reader of production may list
     ("v1", ("pods", "services", "configmaps", "persistentvolumeclaims", "serviceaccounts")),
     ("apps/v1", ("deployments", "statefulsets", "daemonsets")),
@@ -173,11 +173,8 @@ def storage(watch: Watch) -> dict[str, Any]:
     """Provisioner of each storage class, names of the CSI drivers, and whether the VolumeSnapshot API is there."""
     classes = {c["metadata"]["name"]: c["provisioner"] for c in watch.source.list(collection("storage.k8s.io/v1", "storageclasses"))}
     drivers = {d["metadata"]["name"] for d in watch.source.list(collection("storage.k8s.io/v1", "csidrivers"))}
-    try:
-        watch.source.get("/apis/snapshot.storage.k8s.io/v1")
-    except Missing:
-        return {"classes": classes, "drivers": drivers, "snapshots": False}
-    return {"classes": classes, "drivers": drivers, "snapshots": True}
+    groups = {g["name"] for g in watch.source.get("/apis")["groups"]}  # discovery: everybody who is logged in may ask
+    return {"classes": classes, "drivers": drivers, "snapshots": SNAPSHOTS in groups}
 
 
 class ObjectPostureOperator(PostureOperator):
