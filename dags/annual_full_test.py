@@ -6,7 +6,7 @@ restored, it ran, it agreed with the chain, in time.
 
 The seed's steps: simulate cluster failure (`simulate`), execute the full recovery procedure (`rebuild`, `isolate`, `restore`,
 `verify`, `start`, `reconcile`), measure actual RTO and RPO against the targets (`measure`), report to the accountable
-operating team (`report`).
+operating team (`report`), update the SLA or operating target if needed (`targets`: a proposal for review).
 """
 
 from __future__ import annotations

@@ -26,10 +26,11 @@ from dalp_dr_airflow.hooks.connections import escrow_key, postgres_answers
 from dalp_dr_airflow.hooks.errors import CallError, Denied, Missing, NoAnswer
 from dalp_dr_airflow.hooks.mail import send
 from dalp_dr_airflow.hooks.velero import VeleroHook
-from dalp_dr_airflow.operators import cluster_loss, report, seal
+from dalp_dr_airflow.operators import cluster_loss, report, seal, targets
 from dalp_dr_airflow.operators.cluster_loss import EscrowOperator, PlatformOperator, answer
 from dalp_dr_airflow.operators.report import ReportOperator
 from dalp_dr_airflow.operators.seal import SealEvidenceOperator, newest_bundle
+from dalp_dr_airflow.operators.targets import TargetChangeOperator
 from dalp_dr_lab import mailbox
 from fake_run import FakeRun
 from sandbox_sample import a_plan
@@ -261,3 +262,37 @@ def test_an_environment_that_names_nothing_gives_no_facts(lost: Drill, field: st
     lost.__dict__["plan"] = replace(lost.plan, environment=bare)
     with pytest.raises(FactError, match=f"names no {field}"):
         operator(lost)
+
+
+class Repository:
+    """A configuration repository that takes proposals, or not."""
+
+    def __init__(self, takes: bool) -> None:
+        self.takes = takes
+        self.proposed: list[tuple[str, ...]] = []
+
+    def propose(self, *words: str) -> str | None:
+        self.proposed.append(words)
+        return "c" * 40 if self.takes else None
+
+
+@pytest.mark.parametrize("takes", [True, False], ids=["may push", "may only read"])
+def test_an_impossible_target_becomes_a_proposal_and_nothing_else(sealed: FakeRun, monkeypatch: pytest.MonkeyPatch, takes: bool) -> None:
+    repository, known = Repository(takes), targets.expected_summary
+
+    def impossible(*words: Any) -> dict[str, Any]:
+        found = known(*words)
+        return found | {"rto_seconds": 200.0, "targets": found["targets"] | {"rto_seconds": 60}}
+
+    monkeypatch.setattr(targets, "expected_summary", impossible)
+    monkeypatch.setattr(Drill, "configuration", repository)
+    said = TargetChangeOperator(task_id="proposal").execute(sealed.context("targets.proposal"))
+    branch = f"recovery-drill/{sealed.plan.drill_id}-targets"
+    assert said == {"proposed": True, "branch": branch if takes else None}
+    assert repository.proposed[0][1:3] == (branch, f"recovery-targets/{sealed.plan.environment.name}.yaml")
+    assert "proposed 300 s" in (sealed.home / "drills" / sealed.plan.drill_id / targets.FILE).read_text()
+
+
+def test_targets_that_hold_are_left_alone(sealed: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets.target_change, "changes", lambda summary: ())
+    assert TargetChangeOperator(task_id="proposal").execute(sealed.context("targets.proposal")) == {"proposed": False, "branch": None}

@@ -11,7 +11,7 @@ from dalp_dr.model.check import Stage
 from dalp_dr_airflow.operators.base import DrillOperator
 
 DAGS = ("quarterly_drill", "surface_check", "annual_full_test")
-LOSS = {"simulate", "rebuild", "report"}
+LOSS = {"simulate", "rebuild", "report", "targets"}
 STAGES = [s.value for s in Stage]
 
 

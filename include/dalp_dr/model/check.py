@@ -57,6 +57,7 @@ class Stage(StrEnum):
     SEAL = "seal"
     SIGN_OFF = "sign_off"
     REPORT = "report"
+    TARGETS = "targets"
     DECIDE = "decide"
     TEARDOWN = "teardown"
 

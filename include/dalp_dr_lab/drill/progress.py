@@ -25,8 +25,8 @@ STAGES = (
     "seal",
     "sign_off",
     "report",
-    "decide",
     "targets",
+    "decide",
     "teardown",
 )
 # How a task that has not ended is said to wait; states that are not here have ended or were never reached.

@@ -45,6 +45,7 @@ from dalp_dr_airflow.operators.report import ReportOperator
 from dalp_dr_airflow.operators.seal import SealEvidenceOperator
 from dalp_dr_airflow.operators.services import ServiceHealthOperator, ServiceStartOperator, TelemetryOperator, UserJourneyOperator
 from dalp_dr_airflow.operators.sign_off import SignOffOperator
+from dalp_dr_airflow.operators.targets import TargetChangeOperator
 from dalp_dr_airflow.operators.teardown import SandboxTeardownOperator
 from dalp_dr_airflow.operators.velero import NamespaceInventoryOperator, VeleroRestoreOperator, VolumeContentOperator
 from dalp_dr_airflow.task_groups import settings
@@ -74,7 +75,7 @@ def drill(roles: Sequence[str], owners: Sequence[str], surfaces_only: bool = Fal
     signers = [sealed, refused, *([signed] if signed else [])]
     if source_lost:
         signers.append(report(signers))
-    decided = decide(signers, surfaces_only)
+    decided = decide([*signers, *([targets(signers)] if source_lost else [])], surfaces_only)
     removed = teardown(sandbox, sealed)
     settings.where_the_key_is(frozen, *signers, decided, removed)
 
@@ -249,6 +250,14 @@ def report(said: Tasks) -> BaseOperator:
         told = ReportOperator(task_id="accountable_team", trigger_rule=ALWAYS, retries=1)
         said >> told
     return told
+
+
+def targets(said: Tasks) -> BaseOperator:
+    """Update SLA or operating target if needed: a proposal for review, never a change."""
+    with TaskGroup("targets", tooltip="Update the SLA or operating target if needed: a proposal for review"):
+        changed = TargetChangeOperator(task_id="proposal", trigger_rule=ALWAYS, retries=1)
+        said >> changed
+    return changed
 
 
 def decide(said: Tasks, surfaces_only: bool) -> BaseOperator:
