@@ -214,3 +214,29 @@ def test_a_manual_change_leaves_the_page_that_a_runbook_lacks(with_provenance: F
     patch = (run.home / "drills" / run.plan.drill_id / said["patch"]).read_text()
     assert "oscar cleared verify.count" in patch and "drill.md#rerun" in patch
     assert said["branch"] is None, "without a repository that takes it the patch is all there is"
+
+
+def test_after_a_clear_of_the_failed_tasks_alone_the_decision_seals_again(with_provenance: FakeRun) -> None:
+    run = with_provenance
+    run.record(a_record(run.plan, "reconciliation", facts=BAD, attempt=2))
+    first = seal(run)
+    with pytest.raises(NotReadyError, match="FIX"):
+        decide(run)
+    run.record(a_record(run.plan, "reconciliation", attempt=3), a_record(run.plan, "timing", facts=TIMING, attempt=3))
+    run.airflow.rows.append(cleared("oscar"))
+    with pytest.raises(NotReadyError, match="no owner signed off"):
+        decide(run)
+    newest = newest_bundle(Drill.open(run.context()))  # type: ignore[arg-type]
+    assert (newest.read_manifest().attempt, newest.read_manifest().previous) == (2, first["bundle_sha256"])
+    assert run.summary()["bundle_sha256"] == newest.manifest_sha256
+    answer(run, newest.manifest_sha256)
+    assert decide(run)["decision"] == "READY"
+
+
+def test_an_approved_drill_that_recorded_something_since_is_approved_no_more(with_provenance: FakeRun) -> None:
+    run = with_provenance
+    answer(run, seal(run)["bundle_sha256"])
+    run.record(a_record(run.plan, "reconciliation", facts=BAD, attempt=9))
+    with pytest.raises(NotReadyError):
+        decide(run)
+    assert run.summary()["decision"] == "FIX" and any(r["check"] != "owner_signed_off" for r in run.summary()["reasons"])

@@ -16,7 +16,7 @@ from dalp_dr_airflow import audit, fence
 from dalp_dr_airflow.drill import Drill, masked, now
 from dalp_dr_airflow.errors import NotReadyError
 from dalp_dr_airflow.operators.abort import close
-from dalp_dr_airflow.operators.seal import home, newest_bundle, publish, state_after_seal, write_summary
+from dalp_dr_airflow.operators.seal import SealEvidenceOperator, enter, home, keep, newest_bundle, publish, state_after_seal, write_summary
 from dalp_dr_airflow.web.links import DrillReportLink, RunbookLink
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ class DecideOperator(BaseOperator):
             sealed = newest_bundle(drill)
         except (RefusedError, EvidenceError) as error:
             self.refused_in_plan(drill, context, str(error))
+        sealed = sealed_again(drill, sealed)
         dossier = sealed.dossier()
         proposal = decide.propose(dossier, sealed.aborted, bundle.missing_captures(dossier, sealed.files))
-        self.refuse_outdated(drill, sealed, proposal)
         final = self.state(drill, sealed, proposal, audit.changed_by(drill))
         summary = decide.summary(dossier, proposal, final.decision, sealed.manifest_sha256, final.sign_off_problem)
         self.finish(drill, summary, proposal)
@@ -71,15 +71,6 @@ class DecideOperator(BaseOperator):
         )
         state_after_seal(drill, "decision", said, {"decision": final.decision.value, "verdict": proposal.verdict.value})
         return final
-
-    def refuse_outdated(self, drill: Drill, sealed: bundle.Bundle, proposal: decide.Proposal) -> None:
-        """A bundle that does not hold the newest records decides nothing. Raises NotReadyError."""
-        younger = bundle.unsealed(sealed, drill.records())
-        if younger:
-            why = f"{len(younger)} records are younger than the seal: {', '.join(younger[:5])}; clear seal.evidence"
-            write_summary(drill, decide.summary(sealed.dossier(), proposal, decide.Decision.FIX, sealed.manifest_sha256, why))
-            fence.release(drill)
-            raise NotReadyError(f"FIX: {why}")
 
     def finish(self, drill: Drill, summary: dict[str, Any], proposal: decide.Proposal) -> None:
         """Summary and report on disk and in the store, the closing entry of a refused drill, the lease given back."""
@@ -130,6 +121,21 @@ class DecideOperator(BaseOperator):
         summary["ledger_head"] = ledger.head(drill.evidence)
         write_summary(drill, summary)
         raise NotReadyError(f"FIX: {reason}")
+
+
+def sealed_again(drill: Drill, newest: bundle.Bundle) -> bundle.Bundle:
+    """The newest bundle, or a new one where records are younger than it: after a clear of the failed tasks alone nobody else seals.
+
+    An approval of the bundle before does not count for the new one.
+    """
+    younger = bundle.unsealed(newest, drill.records())
+    if not younger:
+        return newest
+    log.warning("%d records are younger than the seal, so everything is sealed again: %s", len(younger), ", ".join(younger[:5]))
+    made = SealEvidenceOperator.seal(drill)
+    keep(drill, made)
+    enter(drill, made)
+    return made
 
 
 def propose_step(drill: Drill, summary: dict[str, Any]) -> dict[str, Any]:
