@@ -296,3 +296,17 @@ def test_an_impossible_target_becomes_a_proposal_and_nothing_else(sealed: FakeRu
 def test_targets_that_hold_are_left_alone(sealed: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets.target_change, "changes", lambda summary: ())
     assert TargetChangeOperator(task_id="proposal").execute(sealed.context("targets.proposal")) == {"proposed": False, "branch": None}
+
+
+def test_a_backup_that_velero_has_yet_to_find_is_waited_for() -> None:
+    waited: list[tuple[str, float]] = []
+
+    def wait(path: str, ready: Any, seconds: float, what: str) -> None:
+        waited.append((path, seconds))
+        assert not ready(None) and ready({})
+
+    sandbox: Any = SimpleNamespace(wait=wait, get=lambda path: {"path": path})
+    found = VeleroHook(None, sandbox).known_backup("dalp-1", 120)
+    assert waited == [(found["path"], 120)] and found["path"].endswith("/velero/backups/dalp-1")
+    source: Any = SimpleNamespace(get=lambda path: {"from": "production"})
+    assert VeleroHook(source, sandbox).known_backup("dalp-1", 120) == {"from": "production"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -200,3 +201,13 @@ def test_sandbox(change: Callable[[Parts], Any], verdict: Verdict, finding: str)
 )
 def test_kinds_as_velero_writes_them(kind: str, api: str, plural: str) -> None:
     assert rebuild.kind_of({"kind": kind, "apiVersion": api}) == plural
+
+
+def test_a_lost_release_is_no_reason_not_to_compare_git_with_the_sandbox() -> None:
+    given = parts() | {"releases": dict.fromkeys(PLAN.roles)}
+    lost = replace(PLAN, source_lost=True)
+    facts = rebuild.facts_from(lost, COMMIT, **given)
+    assert {(n.revision, n.status, n.release_chart_version, n.release_values_sha256) for n in facts.namespaces} == {(0, "", "", "")}
+    assert rebuild.configuration_rebuilt(facts, lost).verdict is Verdict.PASS
+    given["live"]["app"] = given["live"]["app"][1:]
+    assert rebuild.configuration_rebuilt(rebuild.facts_from(lost, COMMIT, **given), lost).verdict is Verdict.FAIL
