@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
-from dalp_dr.errors import EvidenceError, InputError
+from dalp_dr.errors import EvidenceError, FactError, InputError
+from dalp_dr.object_storage.listing import KeyRange
 from dalp_dr_airflow.hooks import s3
 from dalp_dr_airflow.hooks.errors import Denied, Missing
 from dalp_dr_airflow.hooks.evidence import EvidenceStoreHook
 from dalp_dr_airflow.hooks.object_versions import ObjectVersionHook
+from dalp_dr_airflow.hooks.version_listing import VersionListing
+from fake_http import FakeHttp
 from fake_s3 import FakeS3
 
 
@@ -191,3 +197,53 @@ def test_retention_is_asked_for_on_every_object(tmp_path: Path) -> None:
     assert "ObjectLockRetainUntilDate" in fake.puts[0]
     assert fake.puts[0]["IfNoneMatch"] == "*"
     assert "ObjectLockMode" not in fake.puts[1]
+
+
+BODY = """<?xml version="1.0" encoding="UTF-8"?>
+<ListVersionsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><EncodingType>url</EncodingType><IsTruncated>{more}</IsTruncated>{marker}
+<Version><Key>u/{key}</Key><VersionId>v</VersionId><IsLatest>true</IsLatest><LastModified>2026-10-06T05:00:00.000Z</LastModified>
+<ETag>&quot;e&quot;</ETag><Size>1</Size></Version></ListVersionsResult>"""
+FIRST = BODY.format(more="true", marker="<NextKeyMarker>u/a</NextKeyMarker><NextVersionIdMarker>v</NextVersionIdMarker>", key="a")
+LAST = BODY.format(more="false", marker="", key="b%20c")
+BUSY = "<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>"
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeHttp, VersionListing]]:
+    """A scripted server, and a real client of boto3 in front of it."""
+    with FakeHttp() as server:
+        client = boto3.client("s3", endpoint_url=server.url, aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
+        yield server, VersionListing(client)
+
+
+def script(server: FakeHttp, *answers: tuple[int, str]) -> None:
+    server.script["GET", "/b"] = deque((status, {"Content-Type": "application/xml"}, text.encode()) for status, text in answers)
+
+
+def test_pages_through_a_real_client(answering: tuple[FakeHttp, VersionListing]) -> None:
+    server, listing = answering
+    script(server, (200, FIRST), (200, LAST))
+    assert [e.key for e in listing.entries("b", KeyRange("u/"))] == ["u/a", "u/b c"]
+    assert [a.query.get("key-marker") for a in server.asked] == [None, "u/a"]
+    assert all(a.query["encoding-type"] == "url" and "Authorization" in a.headers for a in server.asked)
+
+
+@pytest.mark.parametrize("status", [200, 503], ids=["an error sent as a success", "busy"])
+def test_an_error_of_the_store_is_tried_again_by_the_client(answering: tuple[FakeHttp, VersionListing], status: int) -> None:
+    server, listing = answering
+    script(server, (status, BUSY), (200, LAST))
+    assert [e.key for e in listing.entries("b", KeyRange("u/"))] == ["u/b c"]
+
+
+def test_a_page_that_leads_back_to_itself_ends_the_listing(answering: tuple[FakeHttp, VersionListing]) -> None:
+    server, listing = answering
+    script(server, (200, FIRST))
+    with pytest.raises(FactError, match="does not get past u/a"):
+        list(listing.entries("b", KeyRange("u/")))
+
+
+def test_a_refused_listing_names_the_missing_right(answering: tuple[FakeHttp, VersionListing]) -> None:
+    server, listing = answering
+    script(server, (403, "<Error><Code>AccessDenied</Code></Error>"))
+    with pytest.raises(Denied, match="may not list versions of s3://b/u/"):
+        list(listing.entries("b", KeyRange("u/")))
