@@ -6,6 +6,7 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from dalp_dr_lab import airflow
@@ -26,12 +27,14 @@ def main(words: Sequence[str]) -> int:
     lab = Lab.load()
     run = look(lab)
     found = json.loads((lab.home / "posture.json").read_text())["environments"]["lab"]
+    if datetime.fromisoformat(found["at"]) < run.run_after:
+        raise LabError("The watch ended without an answer. Read the log of its task `lab.posture` in Airflow.")
     if chosen.json:
         print(json.dumps(found, indent=1))
     else:
         for line in table(found):
             say(line)
-    return 0 if run.state == "success" and found["verdict"] == "pass" else 1
+    return 0 if found["verdict"] == "pass" else 1
 
 
 def look(lab: Lab) -> DagRun:

@@ -137,3 +137,13 @@ def test_promtool_finds_a_limit_that_was_moved(tmp_path: Path) -> None:
     done = subprocess.run(["promtool", "test", "rules", "tests.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "DalpReplicationLag" in done.stdout + done.stderr
+
+
+@pytest.mark.lab
+def test_promtool_takes_the_samples_of_the_watch() -> None:
+    from dalp_dr.posture import standing
+    from posture_sample import PLAN
+
+    text = metrics.text(standing.rows((), PLAN), (), PLAN)
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,3 +110,11 @@ def test_a_name_from_outside_cannot_forge_a_sample() -> None:
     environment = ENVIRONMENT.model_copy(update={"name": 'a"} 0\nup{b="'})
     text = metrics.text((), (), replace(PLAN, environment=environment))
     assert [line for line in text.splitlines() if not line.startswith("# ") and not SAMPLE.match(line)] == []
+
+
+def test_every_question_of_the_watch_s_own_has_been_seen_red() -> None:
+    """Each of its checks stands in a table of damages beside this file; those shared with preflight have theirs there."""
+    tables = "".join(f.read_text() for f in Path(__file__).parent.glob("test_*.py") if f != Path(__file__))
+    own = [c.id for c in checks.CHECKS if c not in checks.SHARED]
+    assert own
+    assert [check for check in own if f'"{check}"' not in tables] == []
