@@ -73,6 +73,7 @@ class Posture(Document):
     failures_within_hours: Annotated[float, Field(gt=0)] = 24
     drill_max_age_days: Annotated[int, Field(gt=0)] = 100
     claim_warning_days: Annotated[int, Field(ge=0)] = 30
+    escrow_max_age_hours: Annotated[float, Field(gt=0)] = 7 * 24
     keep_days: Annotated[int, Field(gt=0)] = 90  # records of the watch in the evidence store
     textfile: str | None = None  # a file in the folder of node_exporter's textfile collector
     pushgateway: str | None = None  # connection id of a Prometheus Pushgateway

@@ -11,7 +11,7 @@ from dalp_dr.model.check import Check, CheckResult, Stage, Surface
 from dalp_dr.model.plan import DrillPlan
 from dalp_dr.model.record import RecordKind
 from dalp_dr.object_storage import checks as object_checks
-from dalp_dr.posture import coverage, database, history, schedules
+from dalp_dr.posture import coverage, database, escrow, history, schedules
 
 _SHARED = {  # questions that preflight asks too: one judge, one answer
     *("backup_complete", "backup_fresh", "backup_schedule_active", "backup_volumes_have_data"),
@@ -26,6 +26,7 @@ _OWN = (
     RecordKind("resource_backups", schedules.ResourceBackups, Stage.PREFLIGHT),
     RecordKind("coverage", coverage.Coverage, Stage.PREFLIGHT),
     RecordKind("configuration_history", history.ConfigurationHistory, Stage.PREFLIGHT),
+    RecordKind("escrow_reading", escrow.EscrowReading, Stage.PREFLIGHT),
     RecordKind("drill_history", history.DrillHistory, Stage.PREFLIGHT),
 )
 KINDS: dict[str, RecordKind] = {k.name: k for k in _OWN} | {
@@ -191,6 +192,15 @@ CHECKS: tuple[Check, ...] = (
         history.judge_committed,
         "Commit the values that are installed, or install those of Git.",
         "repository",
+    ),
+    _check(
+        "escrow_readable",
+        "escrow_reading",
+        _GIT,
+        "Is the escrow of the Secrets there, sealed, and of today?",
+        escrow.judge,
+        "Look at what writes the escrow; seal it again for the custodian's certificate.",
+        "escrow",
     ),
     _check(
         "drill_on_schedule",

@@ -55,6 +55,7 @@ def subjects(environment: Environment) -> dict[str, tuple[str, ...]]:
         "bucket_protection": buckets,
         "configuration_history": (environment.configuration.branch,),
         "drill_history": (DRILLS,),
+        **({"escrow_reading": ("escrow",)} if environment.escrow else {}),
     }
 
 

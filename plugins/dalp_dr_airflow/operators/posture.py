@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from airflow.sdk import BaseOperator
 
+from dalp_dr.errors import FactError
 from dalp_dr.evidence import canonical, ledger, records
 from dalp_dr.kubernetes_resources import volumes
 from dalp_dr.kubernetes_resources.backups import volumes as of_claims
 from dalp_dr.model.check import Verdict
 from dalp_dr.model.plan import utc
 from dalp_dr.planning import choose_backups
-from dalp_dr.posture import coverage, database, history, schedules, standing
+from dalp_dr.posture import coverage, database, escrow, history, schedules, standing
 from dalp_dr_airflow.drill import Gathered
 from dalp_dr_airflow.errors import CheckFailedError, CheckInconclusiveError
 from dalp_dr_airflow.hooks.kubernetes_paths import collection
+from dalp_dr_airflow.hooks.s3 import S3Access
 from dalp_dr_airflow.operators.base import attempt, show
 from dalp_dr_airflow.operators.configuration import release
 from dalp_dr_airflow.operators.preflight import ArchiveCheckOperator, BackupCheckOperator, BucketProtectionOperator, needing_data
@@ -201,6 +203,22 @@ class ConfigurationPostureOperator(PostureOperator):
         values = {r: yaml.safe_load(watch.configuration.read(point.commit, settings.values[r])) for r in roles} if point else {}
         facts = history.configuration(watch.environment, point, {r: release(watch, r) for r in roles}, values)
         return Gathered("configuration_history", facts, settings.branch)
+
+
+class EscrowPostureOperator(PostureOperator):
+    """The escrow of production's Secrets is there, sealed and of today. It is not opened: the watch holds no key to it."""
+
+    def gather(self, watch: Watch) -> Iterable[Gathered]:
+        yield attempt("escrow_reading", lambda: self.escrow(watch), "escrow")
+
+    @staticmethod
+    def escrow(watch: Watch) -> Gathered:
+        place, store = watch.environment.escrow, S3Access(watch.environment.connections.escrow)
+        if place is None:
+            raise FactError("The environment names no escrow.", "Set escrow: docs/how-to/annual-test.md.")
+        current = escrow.newest(place, store.versions(place.bucket, place.key))
+        head = store.read(place.bucket, place.key, current.version_id)[: escrow.HEAD_BYTES] if current else b""
+        return Gathered("escrow_reading", escrow.facts_from(place, current, head), "escrow")
 
 
 class DrillPostureOperator(PostureOperator):

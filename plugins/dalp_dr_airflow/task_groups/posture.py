@@ -13,6 +13,7 @@ from dalp_dr_airflow.operators.posture import (
     ConfigurationPostureOperator,
     DatabasePostureOperator,
     DrillPostureOperator,
+    EscrowPostureOperator,
     ObjectPostureOperator,
     ResourcePostureOperator,
 )
@@ -40,6 +41,7 @@ def watch(name: str) -> None:
             ObjectPostureOperator(task_id="object_storage", environment=name),
             ConfigurationPostureOperator(task_id="configuration", environment=name),
             DrillPostureOperator(task_id="drills", environment=name),
+            *([EscrowPostureOperator(task_id="escrow", environment=name)] if environment_of(name).escrow else []),
         ]
         stands = PostureReportOperator(task_id="posture", environment=name, trigger_rule=TriggerRule.ALL_DONE, outlets=[POSTURE], retries=0)
         read >> stands
