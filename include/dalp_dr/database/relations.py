@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dalp_dr.database.rows import Rows, integer, required, true_word
 
@@ -14,7 +14,7 @@ RELATIONS_AT_MOST = 250
 
 @dataclass(frozen=True)
 class Relation:
-    """One relation: `kind` is heap, index (B-tree) or other; `content`: it has rows of the application."""
+    """One relation: `kind` is heap, index (B-tree) or other; `content`: with rows of the application; `heap_bytes`: an index's table."""
 
     oid: int
     kind: str
@@ -23,6 +23,7 @@ class Relation:
     bytes_: int
     block_bytes: int
     content: bool
+    heap_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def read(rows: Rows) -> tuple[Relation, ...]:
             bytes_=integer(r, "bytes"),
             block_bytes=integer(r, "block_bytes"),
             content=true_word(r, "content"),
+            heap_bytes=integer(r, "heap_bytes"),
         )
         for r in rows
     )
@@ -68,7 +70,8 @@ def deep(relations: Iterable[Relation], budget_bytes: int, seed: str) -> frozens
 def parts(relations: Iterable[Relation], chosen: frozenset[int], part_bytes: int = PART_BYTES) -> tuple[Part, ...]:
     """Everything to do, largest part first, so that the sessions end together. Every relation is in at least one part."""
     listed = tuple(relations)
-    found = [_pages(group, chosen) for group in _groups([p for r in listed for p in _pieces(r, part_bytes)], part_bytes)]
+    read = [replace(r, bytes_=r.bytes_ + r.heap_bytes) if r.oid in chosen else r for r in listed]  # such an index is read with its table
+    found = [_pages(group, chosen) for group in _groups([p for r in read for p in _pieces(r, part_bytes)], part_bytes)]
     tables = [(r, 0, 0) for r in listed if r.content]
     found += [_contents(group) for group in _groups(tables, part_bytes)]
     return tuple(sorted(found, key=lambda p: p.bytes_, reverse=True))

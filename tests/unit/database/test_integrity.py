@@ -148,3 +148,10 @@ def test_beyond_the_budget_a_seeded_sample_of_indexes_is_compared_with_all_rows(
     assert len(chosen) == 5
     assert chosen == relations.deep(indexes, 50 * MB, "seed") != relations.deep(indexes, 50 * MB, "another")
     assert relations.deep(indexes, 200 * MB, "seed") == {r.oid for r in indexes}
+
+
+def test_an_index_compared_with_all_rows_weighs_its_table_too() -> None:
+    index = Relation(7, "index", "large_pkey", "public.large_pkey", 80 * MB, 8192, False, 400 * MB)
+    deep, shallow = (relations.parts([index, *LISTED], chosen) for chosen in (frozenset({7}), frozenset()))
+    assert (deep[0].bytes_, deep[0].relations) == (480 * MB, ("large_pkey",))
+    assert shallow[0].bytes_ < 128 * MB
