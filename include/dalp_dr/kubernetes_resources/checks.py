@@ -134,6 +134,16 @@ CHECKS: tuple[Check, ...] = (
         "volume-restore",
     ),
     _check(
+        "volumes_from_own_data",
+        "restore_run",
+        Stage.RESTORE,
+        "Was every volume filled with its own data?",
+        restored.judge_own_data,
+        "Compare the PodVolumeRestores' snapshotID with the backup's volume information; restore again.",
+        "volume-restore",
+        since=2,
+    ),
+    _check(
         "every_volume_transferred",
         "restore_run",
         Stage.RESTORE,

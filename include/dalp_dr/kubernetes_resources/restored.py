@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -31,6 +31,7 @@ class VolumeRestore:
     bytes_done: int | None
     bytes_total: int | None
     message: str = ""
+    snapshot: str = ""  # id of the data it was filled from; "" in older records
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Expected:
     claims: tuple[str, ...]
     transfers: tuple[str, ...]
     elsewhere: tuple[str, ...] = ()  # claims whose data a snapshot holds: no PodVolumeRestore is to be expected
+    snapshots: dict[str, str] = field(default_factory=dict)  # `pod/volume` -> id of its data in the repository
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ def expected_from(namespace: str, claims: Iterable[str], volumeinfo: Iterable[Ma
         claims=tuple(sorted(c for c in claims if kept(c))),
         transfers=tuple(sorted(f"{i['podName']}/{i['volumeName']}" for i in files)),
         elsewhere=tuple(sorted(e["pvcName"] for e in held if e.get("backupMethod") in SNAPSHOTS and e.get("pvcName"))),
+        snapshots={f"{i['podName']}/{i['volumeName']}": str(i.get("snapshotHandle") or "") for i in files},
     )
 
 
@@ -145,6 +148,7 @@ def _volume(item: dict[str, Any]) -> VolumeRestore:
         bytes_done=progress.get("bytesDone"),
         bytes_total=progress.get("totalBytes"),
         message=status.get("message") or "",
+        snapshot=spec.get("snapshotID") or "",
     )
 
 
@@ -218,3 +222,17 @@ def judge_database_left_out(facts: RestoreFacts, plan: DrillPlan) -> CheckResult
     if not facts.results_read:
         return inconclusive(expected, UNREAD)
     return expect(not facts.database_objects, expected, f"{len(facts.database_objects)}", facts.database_objects)
+
+
+def judge_own_data(facts: RestoreFacts, plan: DrillPlan) -> CheckResult:
+    """Two volumes that were swapped may have the same bytes and files; the id of the data that each was filled from tells them apart."""
+    question = "every volume filled from its own data in the backup"
+    if facts.expected is None:
+        return inconclusive(question, "the backup's list of volumes is not known")
+    told = [(f"{v.pod}/{v.volume}", v.snapshot, facts.expected.snapshots.get(f"{v.pod}/{v.volume}", "")) for v in facts.volumes]
+    swapped = [f"{name}: filled from {got}, its own data is {own}" for name, got, own in told if got and own and got != own]
+    unknown = [f"{name}: {'no data of it in the backup' if got else 'data unknown'}" for name, got, own in told if not (got and own)]
+    seen = f"{len(told) - len(swapped) - len(unknown)} of {len(told)}"
+    if swapped:
+        return failed(question, seen, [*swapped, *unknown])
+    return inconclusive(question, seen, unknown) if unknown else passed(question, seen)

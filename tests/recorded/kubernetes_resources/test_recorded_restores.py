@@ -187,3 +187,12 @@ def test_a_restore_that_found_its_pods_already_there_filled_no_volume() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_only_a_restart_of_velero_is_worth_another_try(case: str) -> None:
     assert restored.ended_by_a_restart(last(case)[0]) is (case == "server-restart")
+
+
+def test_velero_fills_each_volume_from_its_own_data() -> None:
+    found = facts("ok")
+    assert len(found.volumes) == 2
+    assert restored.judge_own_data(found, PLAN).verdict == "pass"
+    first, second = found.volumes
+    swapped = replace(found, volumes=(replace(first, snapshot=second.snapshot), replace(second, snapshot=first.snapshot)))
+    assert restored.judge_own_data(swapped, PLAN).verdict == "fail"

@@ -21,7 +21,7 @@ RESOURCES = {
 }
 
 
-EXPECTED = restored.Expected(("dalp-worker-journal",), ("dalp-worker-0/journal",))
+EXPECTED = restored.Expected(("dalp-worker-journal",), ("dalp-worker-0/journal",), snapshots={"dalp-worker-0/journal": "k-1"})
 
 
 def a_restore(phase: str | None = "Completed", backup: str = PLAN.backup("app").backup, **more: Any) -> dict[str, Any]:
@@ -31,7 +31,10 @@ def a_restore(phase: str | None = "Completed", backup: str = PLAN.backup("app").
 def a_transfer(phase: str = "Completed", done: int | None = 11, total: int | None = 11, **more: Any) -> dict[str, Any]:
     progress = {k: v for k, v in (("bytesDone", done), ("totalBytes", total)) if v is not None}
     made: dict[str, Any] = {"phase": phase} if phase else {}
-    return {"spec": {"pod": {"name": "dalp-worker-0"}, "volume": "journal"}, "status": made | {"progress": progress, **more}}
+    return {
+        "spec": {"pod": {"name": "dalp-worker-0"}, "volume": "journal", "snapshotID": "k-1"},
+        "status": made | {"progress": progress, **more},
+    }
 
 
 def found(
@@ -132,7 +135,16 @@ RED: dict[str, tuple[RestoreFacts, dict[str, str], str]] = {
         {"every_volume_transferred": "fail"},
         "none of its 2 claims",
     ),
-    "what the backup holds is not known": (found(expected=None), {"every_volume_transferred": "inconclusive"}, "not known"),
+    "what the backup holds is not known": (
+        found(expected=None),
+        {"every_volume_transferred": "inconclusive", "volumes_from_own_data": "inconclusive"},
+        "not known",
+    ),
+    "filled from another's data": (
+        found(transfers=[{**a_transfer(), "spec": {"pod": {"name": "dalp-worker-0"}, "volume": "journal", "snapshotID": "k-2"}}]),
+        {"volumes_from_own_data": "fail"},
+        "dalp-worker-0/journal: filled from k-2, its own data is k-1",
+    ),
     "Velero restarted in the middle": (
         found(interrupted=["drill-0: Failed: found a restore during the server starting"]),
         {"restore_undisturbed": "fail"},
@@ -140,7 +152,7 @@ RED: dict[str, tuple[RestoreFacts, dict[str, str], str]] = {
     ),
     "a record from before these questions": (
         replace(found(), interrupted=None, expected=None),
-        {"every_volume_transferred": "inconclusive", "restore_undisturbed": "inconclusive"},
+        {"every_volume_transferred": "inconclusive", "restore_undisturbed": "inconclusive", "volumes_from_own_data": "inconclusive"},
         "not known",
     ),
     "it stood still, and its volumes are told": (
@@ -297,3 +309,22 @@ def test_velero_must_run(deployment: int | None, agents: tuple[int | None, int |
     status = {} if wanted is None else {"desiredNumberScheduled": wanted, "numberReady": ready}
     facts = server.facts_from({"status": {} if deployment is None else {"availableReplicas": deployment}}, {"status": status})
     assert judged("velero", facts)["velero_ready"].verdict.value == verdict
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "own", "verdict", "words"),
+    [
+        ("k-1", "k-1", "pass", ""),
+        ("k-2", "k-1", "fail", "dalp-worker-0/journal: filled from k-2, its own data is k-1"),
+        ("", "k-1", "inconclusive", "data unknown"),
+        ("k-1", "", "inconclusive", "no data of it in the backup"),
+    ],
+)
+def test_a_volume_filled_from_anothers_data_is_named(snapshot: str, own: str, verdict: str, words: str) -> None:
+    transfer = a_transfer()
+    transfer["spec"]["snapshotID"] = snapshot
+    result = restored.judge_own_data(
+        found(transfers=[transfer], expected=replace(EXPECTED, snapshots={"dalp-worker-0/journal": own})), PLAN
+    )
+    assert result.verdict == verdict
+    assert words in " ".join(result.findings)
