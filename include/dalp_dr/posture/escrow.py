@@ -30,8 +30,8 @@ class EscrowReading:
 
 def newest(place: Escrow, rows: Iterable[Mapping[str, Any]]) -> listing.Version | None:
     """The version that is current now; None where there is none, or a delete marker is on top."""
-    found = listing.by_key(rows).get(place.key) or [None]
-    return None if found[0] is None or found[0].is_delete_marker else found[0]
+    found = listing.by_key(rows).get(place.key)
+    return found[0] if found and not found[0].is_delete_marker else None
 
 
 def facts_from(place: Escrow, current: listing.Version | None, head: bytes) -> EscrowReading:
