@@ -49,7 +49,7 @@ def merged(parts: Sequence[Walked], seed: str) -> Walked:
     """One pass over several ranges that follow one another."""
     whole = Walked()
     for part in parts:
-        for name in ("keys", "versions", "delete_markers", "present", "younger", "with_checksum", "ambiguous", "rows", "settled"):
+        for name in ("keys", "versions", "delete_markers", "present", "younger", "with_checksum", "ambiguous", "rows", "settled", "beyond"):
             setattr(whole, name, getattr(whole, name) + getattr(part, name))
         whole.ambiguous_keys += part.ambiguous_keys
         whole.answers += part.answers
@@ -87,7 +87,8 @@ def shard_facts(plan: DrillPlan, shard: Shard, walked: Walked, reads: Iterable[M
         ambiguous=walked.ambiguous,
         ambiguous_keys=tuple(walked.ambiguous_keys),
         rows=walked.rows,
-        settled=walked.rows - len(walked.answers),
+        settled=walked.rows - len(walked.answers) - walked.beyond,
+        beyond=walked.beyond,
         documents=tuple(document(a, answers) for a in walked.answers),
         noncurrent=tuple(_reading(v.key, v.version_id, v.size_bytes, answers) for v in walked.noncurrent),
         noncurrent_population=walked.noncurrent_population,
@@ -163,6 +164,7 @@ def bucket_facts(
         shards=tuple(s.shard for s in shards),
         shard_errors=tuple(errors),
         rows_in_shards=sum(s.rows for s in shards),
+        beyond=sum(s.beyond for s in shards),
     )
 
 

@@ -21,6 +21,7 @@ from dalp_dr.object_storage.listing import Entry
 UPLOAD_SECONDS = 5  # between an object's upload and the commit of its row; younger changes are not held against anybody
 NONCURRENT_READS = 5
 AMBIGUOUS_NAMED = 100
+MOST_ANSWERS = 5_000  # of one pass; of a bucket that is gone the first few thousand rows say enough
 PROGRESS_EVERY = 50_000
 SECOND_OF = attrgetter("second")
 SECONDS = "%Y-%m-%dT%H:%M:%S"
@@ -65,7 +66,7 @@ class Answer(NamedTuple):
 
 @dataclass
 class Walked:
-    """What one pass found. `answers`: of the rows that are not settled, and of the share that is kept."""
+    """What one pass found. `answers`: of the rows that are not settled, and of the share that is kept, at most MOST_ANSWERS."""
 
     keys: int = 0
     versions: int = 0
@@ -78,6 +79,7 @@ class Walked:
     rows: int = 0
     settled: int = 0
     answers: list[Answer] = field(default_factory=list)
+    beyond: int = 0  # rows that are not settled and were not kept, since MOST_ANSWERS were
     noncurrent_population: int = 0
     noncurrent: list[Entry] = field(default_factory=list)
 
@@ -175,7 +177,9 @@ class Walk:
             answers.append(Answer(row, listed, current, good))
         found.rows += len(answers)
         found.settled += settled
-        if settled < len(answers) or (self.limit and zlib.crc32(f"{self.seed}/{rows[0].key}".encode()) < self.limit):
+        if len(found.answers) >= MOST_ANSWERS:
+            found.beyond += len(answers) - settled
+        elif settled < len(answers) or (self.limit and zlib.crc32(f"{self.seed}/{rows[0].key}".encode()) < self.limit):
             found.answers += answers
 
 

@@ -241,6 +241,22 @@ def test_a_listed_size_or_etag_that_differs_is_found_without_reading() -> None:
     assert versions.judge_documents(other, PLAN).findings == ("uploads/a (document 1): ETag a1, the row says other",)
 
 
+def test_of_a_bucket_that_is_gone_the_record_stays_small_and_the_verdict_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "MOST_ANSWERS", 3)
+    many = [document(n, f"uploads/{n:03d}", f"v{n}") for n in range(50)]
+    read = found(rows=[row("uploads/a", "a1")], documents=many)
+    assert (read.rows, len(read.documents), read.beyond) == (50, 3, 47)
+    result = versions.judge_documents(read, PLAN)
+    assert result.verdict is Verdict.FAIL and "0 of 50 rows resolve" in result.observed
+    assert result.findings[-1] == "47 more rows differ from the listing and are not named"
+    assert versions.judge_listed(read, PLAN).verdict is Verdict.PASS
+
+
+def test_rows_that_are_not_named_are_never_a_pass() -> None:
+    read = replace(found(), beyond=1, rows=5)
+    assert versions.judge_documents(read, PLAN).verdict is Verdict.INCONCLUSIVE
+
+
 def test_the_record_is_read_back_as_it_was_written() -> None:
     read = found()
     assert KINDS["object_versions"].decode(json.loads(json.dumps(encode(read)))) == read
