@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import yaml
 from kubernetes import client, config
 
-from dalp_dr.isolation import janitor, permissions, privileges, rbac, sandbox
+import real_api
+from dalp_dr.isolation import janitor, permissions, privileges, sandbox
 from dalp_dr.isolation.privileges import Access
 from dalp_dr.kubernetes_resources import restore
 from dalp_dr.model.plan import BackupPoint
 from dalp_dr.naming import LABEL_DRILL, LABEL_TOKEN
-from dalp_dr_lab.cluster import lifecycle, node
 from dalp_dr_lab.cluster.settings import Cluster
 from sandbox_sample import PLAN
 
@@ -28,7 +27,6 @@ ENVIRONMENT = PLAN.environment
 ADMINISTRATOR = ""
 VELERO = f"system:serviceaccount:{ENVIRONMENT.source.velero_namespace}:velero"
 DRILL, READER = permissions.username("drill"), permissions.username("source-reader")
-KINDS = {"velero.io": {"Restore": "restores", "Backup": "backups", "PodVolumeRestore": "podvolumerestores"}}
 POINT = BackupPoint("app", "dalp", "dalp-daily-1", "dalp-daily", "2026-10-06T02:00:00Z", "2026-10-06T02:03:00Z", "2026-11-05T02:00:00Z")
 MANIFESTS = restore.manifests(PLAN, POINT, {})
 PATHS = {
@@ -42,50 +40,10 @@ PATHS = {
 Call = Callable[..., tuple[int, Any]]
 
 
-def definition(group: str, kind: str, plural: str) -> dict[str, Any]:
-    """A custom resource as loose as can be: these tests are about who may write it, not about its schema."""
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{group}"},
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
-        },
-    }
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    found = Cluster(NUMBER, tmp_path_factory.mktemp("cluster"))
-    found.bin.symlink_to(Cluster.of(0).bin)
-    try:
-        lifecycle.up(found)
-        namespaces = [n.name for n in ENVIRONMENT.source.namespaces] + [
-            ENVIRONMENT.source.velero_namespace,
-            ENVIRONMENT.sandbox.routes.operator_namespace,
-        ]
-        made = {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": "velero"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-            "subjects": [{"kind": "ServiceAccount", "name": "velero", "namespace": ENVIRONMENT.source.velero_namespace}],
-        }
-        ground = [made, *(definition(g, k, p) for g, kinds in KINDS.items() for k, p in kinds.items())]
-        ground += [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}} for n in namespaces]
-        apply(found, yaml.safe_dump_all(ground))
-        apply(found, rbac.render(ENVIRONMENT))
+    with real_api.running(NUMBER, tmp_path_factory.mktemp("cluster"), ENVIRONMENT) as found:
         yield found
-    finally:
-        lifecycle.down(found)
-
-
-def apply(cluster: Cluster, text: str) -> None:
-    node.sh(cluster.kube, "kubectl", f"--kubeconfig={cluster.kubeconfig}", "apply", "--server-side", "-f", "-", input=text)
 
 
 @pytest.fixture(scope="module")
