@@ -53,7 +53,9 @@ class SafetyCheckOperator(DrillOperator):
                 continue
         system = "/api/v1/namespaces/kube-system"
         names = drill.environment.connections
-        stores = guard.places(drill.environment, {c: endpoint(c) for c in (names.evidence_store, names.backup_store, names.object_storage)})
+        stores = guard.places(
+            drill.plan.environment, {c: endpoint(c) for c in (names.evidence_store, names.backup_store, names.object_storage)}
+        )
         source, beside = None, None
         if drill.source_lost:
             beside = [n.name for n in drill.plan.environment.source.namespaces if exists(drill, n.name)]
