@@ -4,6 +4,7 @@ DRILL ?= quarterly
 FAULT ?=
 SIGN_OFF ?= auto
 SURFACES ?=
+ROUTE_SWITCH ?=
 
 BOOTSTRAP := $(PYTHON) include/dalp_dr_lab/bootstrap.py
 PY = $(shell $(BOOTSTRAP) venv)/bin/python
@@ -24,7 +25,7 @@ setup: ## make this machine ready: packages, programs, images (about 15 minutes 
 
 drill: ## run a whole drill on the lab, from set-up to the decision
 	@start=$$(date +%s); $(BOOTSTRAP) setup && \
-	$(LAB) drill --drill "$(DRILL)" --fault "$(FAULT)" --sign-off "$(SIGN_OFF)" --surfaces "$(SURFACES)" --started-at $$start
+	$(LAB) drill --drill "$(DRILL)" --fault "$(FAULT)" --sign-off "$(SIGN_OFF)" --surfaces "$(SURFACES)" $(if $(ROUTE_SWITCH),--route-switch) --started-at $$start
 
 test: setup lint ## run lint and every test, whole drills on the lab included
 	$(ROOT) $(PY) -m pytest $(TESTS)

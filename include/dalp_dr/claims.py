@@ -19,9 +19,10 @@ from dalp_dr.evidence.verify import Verification
 from dalp_dr.model.check import Verdict
 from dalp_dr.model.environment import Environment
 from dalp_dr.model.plan import utc
+from dalp_dr.services.route_switch import procedure_sha256
 
 VALID_DAYS = 366  # the full test is yearly
-ROUTE_SWITCH = "route_switch"  # record kind; its facts carry `procedure_sha256`
+ROUTE_SWITCH = "route_switch"  # record kind
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,9 @@ def not_earned(drill: Verification) -> tuple[str, ...]:
     if drill.sign_off is not None and drill.sign_off.played_by_lab:
         found.append("its sign-off was played by the lab")
     switch = drill.dossier.record(ROUTE_SWITCH) if drill.dossier else None
-    if switch is None or switch.facts is None:
-        found.append(f"{drill.drill_id} included no route switch; only the annual test does")
+    planned = drill.dossier is not None and drill.dossier.plan.route_switch
+    if not planned or switch is None or switch.facts is None:
+        found.append(f"{drill.drill_id} included no route switch; a drill includes it when it is asked to")
     return tuple(found)
 
 
@@ -169,12 +171,10 @@ def _claim(drill: Verification) -> Claim:
 
 def fingerprints(dossier: Dossier) -> dict[str, str | None]:
     """Digest of everything a claim depends on; None where the drill recorded nothing of it."""
-    switch, provenance = dossier.record(ROUTE_SWITCH), dossier.record("provenance")
+    provenance = dossier.record("provenance")
     facts: Mapping[str, Any] = (provenance.facts or {}) if provenance else {}
-    procedure = (switch.facts or {}).get("procedure_sha256") if switch else None
     return {
         **of_environment(dossier.plan.environment),
-        "route_switch_procedure": procedure,
         "version": str(facts.get("code_sha256") or facts.get("commit") or "") or None,
     }
 
@@ -201,7 +201,8 @@ def of_environment(environment: Environment) -> dict[str, str | None]:
         "staffing": [whole["accountable_team"], sorted(o["user"] for o in whole["owners"])],
         "targets": whole["targets"],
     }
-    return {name: canonical.sha256(canonical.dumps(part)) for name, part in parts.items()}
+    digests: dict[str, str | None] = {name: canonical.sha256(canonical.dumps(part)) for name, part in parts.items()}
+    return digests | {"route_switch_procedure": procedure_sha256(environment)}
 
 
 def _changes(claim: Claim, environment: Environment | None, version: str | None) -> list[str]:

@@ -31,6 +31,7 @@ class Request:
     value: str | None
     keep_sandbox: bool
     source_lost: bool = False
+    route_switch: bool = False
 
     @property
     def drill_id(self) -> str:
@@ -74,7 +75,10 @@ def request(
             raise ParameterError(
                 f"surfaces: {surface.value} cannot be checked without {needs.value}, which it is compared with.", f"Add {needs.value}."
             )
-    return Request(dag_id, run_id, asked_at, started_by, reason, surfaces, policy, value, bool(params.get("keep_sandbox")), source_lost)
+    keep, switch = bool(params.get("keep_sandbox")), bool(params.get("route_switch"))
+    if switch and set(surfaces) != set(Surface):
+        raise ParameterError("route_switch: only a drill over all five surfaces can switch the route.", "Leave it out.")
+    return Request(dag_id, run_id, asked_at, started_by, reason, surfaces, policy, value, keep, source_lost, switch)
 
 
 def must_suit(environment: Environment, asked: Request) -> None:
@@ -150,7 +154,14 @@ def freeze(
     chosen: tuple[BackupPoint, ...],
     configuration: ConfigurationPoint | None,
 ) -> DrillPlan:
-    """The plan. `original` is the document as written (its digest is kept), `resolved` the same with addresses."""
+    """The plan. `original` is the document as written (its digest is kept), `resolved` the same with addresses.
+
+    Raises ParameterError when the route is to be switched and the environment file does not say how.
+    """
+    if asked.route_switch and original.route_switch is None:
+        raise ParameterError(
+            f"route_switch: the environment file of {original.name} has no section `route_switch`.", "Write it, or leave the parameter out."
+        )
     return DrillPlan(
         drill_id=asked.drill_id,
         dag_id=asked.dag_id,
@@ -170,5 +181,6 @@ def freeze(
         objects=ObjectPoint(incident_time),
         configuration=configuration,
         source_lost=asked.source_lost,
+        route_switch=asked.route_switch,
         checklist=CHECKLIST,
     )

@@ -114,6 +114,21 @@ class Lab:
             raise LabError("There is no second cluster. Start it with `python -m dalp_dr_lab recovery`.")
         return replace(self, kubeconfig=self.recovery_kubeconfig)
 
+    @property
+    def entrance_url(self) -> str:
+        """URL of the public entrance, as clients reach it."""
+        return f"http://{self.address}:{self.ports['entrance']}"
+
+    @property
+    def entrance_mapping(self) -> Path:
+        """File with the public entrance's mapping."""
+        return self.folder / "entrance" / "mapping.json"
+
+    @property
+    def entrance_token(self) -> Path:
+        """File with the token that may change the mapping."""
+        return self.folder / "entrance" / "token"
+
     def port(self, name: str) -> int:
         """The port of server `name`: a free one the first time, the same one ever after."""
         return state.port(self.folder, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import signal
 import socket
@@ -11,17 +12,17 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dalp_dr_lab import processes, state
+from dalp_dr_lab import entrance, processes, state
 from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.lab import ADDRESS, BUCKETS, CHAIN_ID, Lab
 
 READY_SECONDS = 30.0
 WEED_MEMORY = "256MiB"  # a soft limit: it collects its garbage instead of growing
 RPC_ROLES = ("primary", "secondary")
-NAMES = ("weed", "anvil", "mailbox", *(f"rpc-{role}" for role in RPC_ROLES))
+NAMES = ("weed", "anvil", "mailbox", *(f"rpc-{role}" for role in RPC_ROLES), "entrance")
 GRANTS: dict[str, list[tuple[tuple[str, ...], str]]] = {  # identity: [(actions, bucket)]
     "velero": [(("Read", "Write", "List", "Tagging"), BUCKETS["backups"])],
     "archive": [(("Read", "Write", "List", "Tagging"), BUCKETS["wal"])],
@@ -61,7 +62,8 @@ def start(lab: Lab) -> list[str]:
     """Start the servers that do not run; returns their names."""
     missing = [name for name in NAMES if name not in processes.alive(lab.folder)]
     for name in missing:
-        {"weed": start_weed, "anvil": _start_anvil, "mailbox": _start_mailbox}.get(name, _start_proxy(name))(lab)
+        own = {"weed": start_weed, "anvil": _start_anvil, "mailbox": _start_mailbox, "entrance": _start_entrance}
+        own.get(name, _start_proxy(name))(lab)
     for name in missing:
         _wait(lab, name, _probe(lab, name))
     return missing
@@ -164,6 +166,23 @@ def _start_mailbox(lab: Lab) -> None:
     """The mail server of the accountable team: each mail is a file in the lab's folder mail/."""
     source = Path(__file__).with_name("mailbox.py")
     lab.spawn("mailbox", [sys.executable, str(source), f"{lab.address}:{lab.ports['mailbox']}", str(lab.folder / "mail")])
+
+
+def _start_entrance(lab: Lab) -> None:
+    lab.entrance_mapping.parent.mkdir(parents=True, exist_ok=True)
+    if not lab.entrance_token.exists():
+        lab.entrance_token.touch(mode=0o600)
+        lab.entrance_token.write_text(secrets.token_urlsafe(24))
+    source = Path(__file__).with_name("entrance.py")
+    where = f"{lab.address}:{lab.ports['entrance']}"
+    lab.spawn("entrance", [sys.executable, str(source), where, str(lab.entrance_mapping), str(lab.entrance_token)])
+
+
+def map_public_hosts(lab: Lab, hosts: Mapping[str, str]) -> None:
+    """Map public hosts to `host:port` addresses, others as they are."""
+    lab.entrance_mapping.parent.mkdir(parents=True, exist_ok=True)
+    mapped = {host: [{"name": "production", "address": address, "weight": 100}] for host, address in hosts.items()}
+    entrance.write(lab.entrance_mapping, entrance.read(lab.entrance_mapping) | mapped)
 
 
 def _start_proxy(name: str) -> Callable[[Lab], None]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-PORTS = ("s3", "weed-master", "weed-volume", "weed-filer", "anvil", "rpc-primary", "rpc-secondary", "mailbox")
+PORTS = ("s3", "weed-master", "weed-volume", "weed-filer", "anvil", "rpc-primary", "rpc-secondary", "mailbox", "entrance")
 GRPC_OFFSET = 10000  # SeaweedFS listens for gRPC at each HTTP port + 10000
 FIRST_PORT, LAST_PORT = 20100, 22700  # below the range for outgoing connections, also with the offset added
 

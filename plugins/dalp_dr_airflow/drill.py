@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from dalp_dr_airflow.hooks.kubernetes_sandbox import SandboxKubernetesHook
     from dalp_dr_airflow.hooks.kubernetes_source import SourceKubernetesHook
     from dalp_dr_airflow.hooks.object_versions import ObjectVersionHook
+    from dalp_dr_airflow.hooks.route_objects import RouteObjectHook
+    from dalp_dr_airflow.hooks.routes import PublicClientHook, RouteControlHook
     from dalp_dr_airflow.hooks.source_database import SourceDatabaseHook
     from dalp_dr_airflow.hooks.velero import VeleroHook
 
@@ -229,6 +231,23 @@ class Drill:
 
         connections = self.environment.connections
         return {"primary": EvmHook(connections.rpc_primary), "secondary": EvmHook(connections.rpc_secondary)}
+
+    @cached_property
+    def route_control(self) -> RouteControlHook | RouteObjectHook:
+        """The mapping of the public hosts: at an entrance, or in an object of Kubernetes."""
+        from dalp_dr_airflow.hooks.route_objects import RouteObjectHook
+        from dalp_dr_airflow.hooks.routes import RouteControlHook
+
+        wanted, connection = self.environment.route_switch, self.environment.connections.route_control
+        if wanted is None or wanted.object is None:
+            return RouteControlHook(connection)
+        return RouteObjectHook(connection, wanted.kind, *wanted.object.split("/"))
+
+    @cached_property
+    def public_client(self) -> PublicClientHook:
+        from dalp_dr_airflow.hooks.routes import PublicClientHook
+
+        return PublicClientHook(self.environment.connections.public_entrance)
 
     @cached_property
     def configuration(self) -> ConfigurationHook:

@@ -51,7 +51,7 @@ def test_a_ready_drill_without_a_route_switch_earns_none_and_says_so(small: Fake
     drill_id = ended(small, "first")
     _, said = compute(small)
     assert (said["publishable"], said["drills"]) == (False, 1)
-    assert said["not_earned_because"] == [f"{drill_id} included no route switch; only the annual test does"]
+    assert said["not_earned_because"] == [f"{drill_id} included no route switch; a drill includes it when it is asked to"]
     assert said["ledger_head"]
 
 

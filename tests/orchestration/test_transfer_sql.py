@@ -102,6 +102,16 @@ def test_one_changed_value_changes_one_range(database: Any) -> None:
     assert [first for first in before if before[first] != after[first]] == [rows[100].block_number // 100 * 100]
 
 
+def test_digests_of_blocks_are_those_of_the_events(database: Any) -> None:
+    rows = transfers(950)
+    collector = ranges.Collector(100)  # nothing is expected, so that every range differs and keeps its blocks
+    for event in rows:
+        collector.add(event)
+    collector.ranges()
+    found = answer(filled(database, rows, 950), "transfer_blocks", first=300, last=399, limit=100)
+    assert {int(r["block_number"]): r["digest"] for r in found} == collector.blocks[300]
+
+
 def test_rows_of_one_range_in_order_and_not_more_than_asked(database: Any) -> None:
     rows = transfers(950)
     cursor = filled(database, rows, 950)

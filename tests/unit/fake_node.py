@@ -42,6 +42,14 @@ def index_rows(transfers: Iterable[tuple[int, int, str, str, int]]) -> list[dict
     ]
 
 
+def index_blocks(rows: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    """Rows as the SQL text `transfer_blocks` gives them, of rows of `transfers_between`."""
+    blocks: dict[str, str] = {}
+    for r in rows:
+        blocks[r["block_number"]] = blocks.get(r["block_number"], "") + " ".join(r.values()) + "\n"
+    return [{"block_number": n, "digest": hashlib.sha256(text.encode()).hexdigest()} for n, text in blocks.items()]
+
+
 def index_ranges(transfers: Iterable[tuple[int, int, str, str, int]], width: int = 100) -> list[dict[str, str]]:
     """Rows as the SQL text `transfer_ranges` gives them, made in another way than the code under test makes them."""
     rows = index_rows(transfers)

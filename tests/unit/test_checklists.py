@@ -29,7 +29,7 @@ def test_every_check_belongs_to_a_checklist_of_this_version() -> None:
 
 
 def test_a_drill_is_asked_its_own_checklist_and_the_younger_checks_are_named() -> None:
-    old, new = a_plan(), replace(a_plan(), checklist=CHECKLIST)
+    old, new = a_plan(), replace(a_plan(), checklist=CHECKLIST, route_switch=True)
     asked_old, asked_new = ({check.id for check, _ in catalogue.required(plan)} for plan in (old, new))
     later = {check.id for check in catalogue.younger(old) if catalogue.KINDS[check.kind].subjects(new)}
     of_a_loss = {check.id for check in catalogue.CHECKS if check.source == "lost"}

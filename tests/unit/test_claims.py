@@ -36,7 +36,7 @@ class SwitchFacts:
 KINDS = {**CATALOGUE["kinds"], "route_switch": RecordKind("route_switch", SwitchFacts, "measure", lambda plan: ())}
 WITH_SWITCH = {**CATALOGUE, "kinds": KINDS}
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-ANNUAL = a_plan("annual")
+ANNUAL = a_plan("annual", route_switch=True)
 ENVIRONMENT = ANNUAL.environment
 
 
@@ -51,7 +51,7 @@ def drill(plan: DrillPlan = ANNUAL, switch: bool = True, broken: Record | None =
 
 
 def later(run_id: str) -> DrillPlan:
-    plan = a_plan(run_id)
+    plan = a_plan(run_id, route_switch=True)
     return replace(plan, asked_at="2026-10-06T06:00:05Z")
 
 
@@ -69,6 +69,7 @@ def test_a_full_drill_with_a_route_switch_earns_a_claim() -> None:
 NOT_EARNED = {
     "no drill": ([], "no drill is on record"),
     "no route switch": ([drill(switch=False)], "no route switch"),
+    "a switch that was not planned": ([drill(a_plan("unplanned"))], "no route switch"),
     "played by the lab": ([drill(played_by_lab=True)], "played by the lab"),
     "rejected": ([drill(approved=False)], "not READY"),
     "a failed check": ([drill(broken=a_record(ANNUAL, "telemetry", facts=CountFacts(3, 2)))], "not READY"),
@@ -89,6 +90,7 @@ CHANGES = {
     "object storage": {"object_storage": ENVIRONMENT.object_storage[:0]},
     "staffing": {"accountable_team": "somebody else"},
     "infrastructure": {"cluster": "separate"},
+    "route switch procedure": {"route_switch": None},
     "targets": {"targets": ENVIRONMENT.targets.model_copy(update={"rto_seconds": 1})},
 }
 
@@ -118,7 +120,7 @@ def test_a_later_failed_drill_withdraws_it_and_a_quarterly_pass_does_not_extend_
 
 
 def test_reasons_stay_open_until_that_very_check_passes() -> None:
-    first, second = a_plan("first"), later("second")
+    first, second = a_plan("first", route_switch=True), later("second")
     failed = drill(first, broken=a_record(first, "telemetry", facts=CountFacts(3, 2)))
     again = drill(second, broken=a_record(second, "reconciliation", facts=CountFacts(3, 2)))
     assert [(r.check, r.since_drill) for r in claims.standing([failed], NOW).open_reasons] == [("telemetry_queryable", first.drill_id)]
@@ -134,7 +136,7 @@ def test_a_drill_that_passed_and_waits_for_its_owner_withdraws_nothing() -> None
 
 
 def test_evidence_that_is_not_intact_closes_nothing() -> None:
-    failed = drill(a_plan("first"), broken=a_record(a_plan("first"), "telemetry", facts=CountFacts(3, 2)))
+    failed = drill(later("first"), broken=a_record(later("first"), "telemetry", facts=CountFacts(3, 2)))
     forged = replace(drill(later("second")), problems=(Problem("manifest.json", "flipped"),))
     assert [r.check for r in claims.standing([failed, forged], NOW).open_reasons] == ["telemetry_queryable"]
 

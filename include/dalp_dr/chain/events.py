@@ -18,8 +18,9 @@ from dalp_dr.model.check import CheckResult, expect, failed, inconclusive
 from dalp_dr.model.plan import DrillPlan
 
 RANGES_SIDE_BY_SIDE = 10  # differing ranges whose rows are compared; all differing ranges are named
-ROWS_OF_A_RANGE = 50_000
-Fetch = Callable[[int, int, int], Rows]  # first, last, limit -> rows of the SQL text `transfers_between`
+BLOCKS_SIDE_BY_SIDE = 50  # differing blocks of a range that are compared one by one; of more, the whole range
+ROWS_AT_ONCE = 50_000
+Fetch = Callable[[str, int, int, int], Rows]  # SQL text (`transfer_blocks` or `transfers_between`), first, last, limit -> rows
 Told = Callable[[int, int, int], None]  # blocks done, blocks in all, transfers so far
 
 
@@ -93,7 +94,7 @@ def read(
     sql: Mapping[str, Rows],
     nodes: Mapping[str, Ask],
     memories: Callable[[str], Sequence[remembered.Memory]] = lambda prefix: (),
-    fetch: Fetch = lambda first, last, limit: (),
+    fetch: Fetch = lambda name, first, last, limit: (),
     final: int | None = None,
     told: Told = lambda done, all_, transfers: None,
 ) -> Reading:
@@ -106,7 +107,7 @@ def read(
     tokens = sorted(required(t, "address").lower() for t in sql["tokens"])
     width = ranges.width_of(number)
     index = ranges.of_index(sql["transfer_ranges"], width)
-    chain = _Chain(nodes[name], tokens, width, number, told)
+    chain = _Chain(nodes[name], tokens, width, number, told, index)
     known, doubts = _believed(memories(remembered.prefix(chain_id, tokens, width)), chain, number)
     wrong: tuple[str, ...] = ()
     drawn = known.drawn(plan.random_seed) if known else ()
@@ -143,8 +144,12 @@ def read(
     )
     if found is None:
         return Reading(facts, None, None)
-    facts = _side_by_side(facts, index, found, tokens, nodes, fetch)
-    return Reading(replace(facts, blocks_read=chain.blocks_read), chain.totals(), chain.memory(plan, chain_id, found, final, digest))
+    facts = _side_by_side(facts, index, found, chain, nodes, fetch)
+    return Reading(
+        replace(facts, blocks_read=chain.blocks_read),
+        chain.totals(),
+        chain.memory(plan, chain_id, found, final, digest, -1 if wrong or known is None else known.covered_to),
+    )
 
 
 def _hash(ask: Ask, number: int) -> str | None:
@@ -167,23 +172,24 @@ def _believed(memories: Sequence[remembered.Memory], chain: _Chain, pinned: int)
 class _Chain:
     """One node's transfers up to the pinned block."""
 
-    def __init__(self, ask: Ask, tokens: Sequence[str], width: int, pinned: int, told: Told) -> None:
-        self.ask, self._tokens, self._width, self._pinned, self._told = ask, tokens, width, pinned, told
+    def __init__(self, ask: Ask, tokens: Sequence[str], width: int, pinned: int, told: Told, index: Mapping[int, BlockRange]) -> None:
+        self.ask, self.tokens, self._width, self._pinned, self._told, self._index = ask, tokens, width, pinned, told, index
         self.blocks_read = self.transfers_read = 0
         self._shares: dict[int, Mapping[str, tuple[int, int]]] = {}
         self._hashes: dict[int, str] = {}
+        self._blocks: dict[int, Mapping[int, str]] = {}
 
     def between(self, first: int, last: int) -> ranges.Collector:
         """Reads these blocks. Raises NoAnswer."""
-        collector, last = ranges.Collector(self._width), min(last, self._pinned)
+        collector, last = ranges.Collector(self._width, self._index), min(last, self._pinned)
 
         def count(event: token.Transfer) -> None:
             self.transfers_read += 1
             collector.add(event)
 
-        if self._tokens and first <= last:
+        if self.tokens and first <= last:
             blocks = last - first + 1
-            token.scan(self.ask, self._tokens, first, last, count, lambda end: self._told(end - first + 1, blocks, self.transfers_read))
+            token.scan(self.ask, self.tokens, first, last, count, lambda end: self._told(end - first + 1, blocks, self.transfers_read))
             self.blocks_read += last - first + 1
         return collector
 
@@ -204,8 +210,18 @@ class _Chain:
             self._shares[old.range.first] = {s.token: (s.transfers, int(s.value)) for s in old.tokens}
             self._hashes[old.range.first] = old.last_hash
         collector = self.between(known.covered_to + 1 if known else 0, self._pinned)
-        self._shares.update(collector.tokens())
-        return found | collector.ranges()
+        found |= collector.ranges()
+        self._shares.update(collector.tokens)
+        self._blocks.update(collector.blocks)
+        return found
+
+    def blocks(self, first: int) -> Mapping[int, str]:
+        """Block -> digest in a range that differs from the index; one that was only remembered is read now. Raises NoAnswer."""
+        if first not in self._blocks:
+            collector = self.between(first, first + self._width - 1)
+            collector.ranges()
+            self._blocks[first] = collector.blocks.get(first, {})
+        return self._blocks[first]
 
     def totals(self) -> dict[str, tuple[int, int]]:
         """Token -> (transfers, value)."""
@@ -217,11 +233,12 @@ class _Chain:
         return found
 
     def memory(
-        self, plan: DrillPlan, chain_id: int, found: Mapping[int, BlockRange], final: int | None, pinned_hash: str
+        self, plan: DrillPlan, chain_id: int, found: Mapping[int, BlockRange], final: int | None, pinned_hash: str, so_far: int
     ) -> remembered.Memory | None:
-        """What may be remembered: whole ranges below the finality line, of a node that shares the pinned block."""
+        """What may be remembered: whole ranges below the finality line, of a node that shares the pinned block; None when that
+        is not more than what is remembered `so_far`."""
         covered = (min(self._pinned, -1 if final is None else final) + 1) // self._width * self._width - 1
-        if covered < 0 or not self._tokens or _hash(self.ask, self._pinned) != pinned_hash:
+        if covered <= so_far or not self.tokens or _hash(self.ask, self._pinned) != pinned_hash:
             return None
         unknown = [r for first, r in found.items() if r.last <= covered and first not in self._hashes]
         answers = block_hashes(self.ask, [covered, *(r.last for r in unknown)])
@@ -229,50 +246,64 @@ class _Chain:
             return None
         self._hashes |= {r.first: str(answers[r.last]) for r in unknown}
         place = (covered, str(answers[covered]))
-        return remembered.make(chain_id, self._tokens, self._width, place, plan.drill_id, found, self._shares, self._hashes)
+        return remembered.make(chain_id, self.tokens, self._width, place, plan.drill_id, found, self._shares, self._hashes)
 
 
 def _side_by_side(
     facts: EventFacts,
     index: Mapping[int, BlockRange],
-    chain: Mapping[int, BlockRange],
-    tokens: Sequence[str],
+    found: Mapping[int, BlockRange],
+    chain: _Chain,
     nodes: Mapping[str, Ask],
     fetch: Fetch,
 ) -> EventFacts:
-    """The facts with every differing range, and the rows of the first of them."""
+    """The facts with every differing range, and the rows of the first of them: range, then block, then row."""
     different: list[RangeDifference] = []
     rows: list[RowDifference] = []
     left_out: list[str] = []
-    for first in sorted(f for f in {*index, *chain} if index.get(f) != chain.get(f)):
+    for first in sorted(f for f in {*index, *found} if index.get(f) != found.get(f)):
         last = first + facts.width - 1
         agreeing: list[str] = []
         if len(different) < RANGES_SIDE_BY_SIDE:
             try:
-                agreeing = [n for n, ask in nodes.items() if n != facts.node and _one(ask, tokens, facts, first) == index.get(first)]
-                rows += _rows(nodes[facts.node], tokens, first, last, facts.pinned_number, fetch)
+                others = {n: ask for n, ask in nodes.items() if n != facts.node}
+                agreeing = [n for n, ask in others.items() if _one(ask, chain, facts, first) == index.get(first)]
+                for begin, end in _spans(chain.blocks(first), fetch("transfer_blocks", first, last, facts.width), first, last):
+                    rows += _rows(chain, begin, end, facts.pinned_number, fetch)
             except NoAnswer as error:
                 left_out.append(f"blocks {first} to {last}: {error}")
         else:
             left_out.append(f"blocks {first} to {last}: more than {RANGES_SIDE_BY_SIDE} ranges differ")
-        different.append(RangeDifference(first, last, index.get(first), chain.get(first), tuple(agreeing)))
+        different.append(RangeDifference(first, last, index.get(first), found.get(first), tuple(agreeing)))
     return replace(facts, different=tuple(different), rows=tuple(rows), not_side_by_side=tuple(left_out))
 
 
-def _one(ask: Ask, tokens: Sequence[str], facts: EventFacts, first: int) -> BlockRange | None:
-    return (
-        _Chain(ask, tokens, facts.width, facts.pinned_number, lambda done, all_, transfers: None)
-        .between(first, first + facts.width - 1)
-        .ranges()
-        .get(first)
-    )
+def _one(ask: Ask, chain: _Chain, facts: EventFacts, first: int) -> BlockRange | None:
+    """The same range as another node has it. Raises NoAnswer."""
+    other = _Chain(ask, chain.tokens, facts.width, facts.pinned_number, lambda done, all_, transfers: None, {})
+    return other.between(first, first + facts.width - 1).ranges().get(first)
 
 
-def _rows(ask: Ask, tokens: Sequence[str], first: int, last: int, pinned: int, fetch: Fetch) -> list[RowDifference]:
-    """Rows of one range that only one side has, or that differ. Raises NoAnswer when there are more than can be held."""
-    stored = fetch(first, last, ROWS_OF_A_RANGE + 1)
-    if len(stored) > ROWS_OF_A_RANGE:
-        raise NoAnswer(f"the index has more than {ROWS_OF_A_RANGE} rows in it", "Compare this range by hand.")
+def _spans(chain: Mapping[int, str], stored: Rows, first: int, last: int) -> list[tuple[int, int]]:
+    """The blocks that differ, neighbours together; the whole range where they are many."""
+    index = {integer(row, "block_number"): required(row, "digest").lower() for row in stored}
+    differing = sorted(n for n in {*chain, *index} if chain.get(n) != index.get(n))
+    if len(differing) > BLOCKS_SIDE_BY_SIDE or not differing:
+        return [(first, last)]
+    spans: list[tuple[int, int]] = []
+    for number in differing:
+        if spans and spans[-1][1] == number - 1:
+            spans[-1] = (spans[-1][0], number)
+        else:
+            spans.append((number, number))
+    return spans
+
+
+def _rows(chain: _Chain, first: int, last: int, pinned: int, fetch: Fetch) -> list[RowDifference]:
+    """Rows of these blocks that only one side has, or that differ. Raises NoAnswer when there are more than can be held."""
+    stored = fetch("transfers_between", first, last, ROWS_AT_ONCE + 1)
+    if len(stored) > ROWS_AT_ONCE:
+        raise NoAnswer(f"the index has more than {ROWS_AT_ONCE} rows in it", "Compare this range by hand.")
     ours: dict[tuple[int, int, str], str] = {}
     for row in stored:
         place = (integer(row, "block_number"), integer(row, "log_index"), required(row, "token").lower())
@@ -282,8 +313,8 @@ def _rows(ask: Ask, tokens: Sequence[str], first: int, last: int, pinned: int, f
     def keep(e: token.Transfer) -> None:
         theirs[(e.block_number, e.log_index, e.token)] = _row(e.token, e.tx_hash, e.sender, e.recipient, e.value)
 
-    if tokens and first <= pinned:
-        token.scan(ask, tokens, first, min(last, pinned), keep)
+    if chain.tokens and first <= pinned:
+        token.scan(chain.ask, chain.tokens, first, min(last, pinned), keep)
     places = sorted(p for p in {*ours, *theirs} if ours.get(p) != theirs.get(p))
     return [RowDifference(p[0], p[1], ours.get(p), theirs.get(p)) for p in places]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dalp_dr.chain.token import Transfer
 from dalp_dr.database.rows import Rows, integer, required
@@ -55,53 +55,54 @@ def line(event: Transfer) -> str:
     return f"{token} {number} {index} {tx_hash} {sender} {recipient} {value}\n"
 
 
-@dataclass
-class _Open:
-    """A range that is being read."""
-
-    transfers: int = 0
-    value: int = 0
-    tokens: dict[str, tuple[int, int]] = field(default_factory=dict)
-    blocks: list[bytes] = field(default_factory=list)
-
-
 class Collector:
-    """Takes transfers in the order of the chain and gives ranges. Holds one block's lines and one digest a block, never all rows."""
+    """Takes transfers in the order of the chain and gives ranges. Holds one block's lines and one range's digests, never all rows.
 
-    def __init__(self, width: int) -> None:
-        self._width, self._number, self._lines = width, -1, []
-        self._open: dict[int, _Open] = {}
+    `expected`: first block -> what the other side has; of a range that differs from it the blocks' digests are kept.
+    """
 
-    _lines: list[str]
+    def __init__(self, width: int, expected: Mapping[int, BlockRange] | None = None) -> None:
+        self._width, self._expected = width, expected or {}
+        self._number, self._first, self._end = -1, -1, 0
+        self._lines: list[str] = []
+        self._digests: dict[int, bytes] = {}
+        self._shares: dict[str, tuple[int, int]] = {}
+        self._ranges: dict[int, BlockRange] = {}
+        self.tokens: dict[int, Mapping[str, tuple[int, int]]] = {}  # first block -> token -> (transfers, value)
+        self.blocks: dict[int, Mapping[int, str]] = {}  # first block of a range that differs -> block -> digest
 
     def add(self, event: Transfer) -> None:
         """Count one transfer."""
-        if event[4] != self._number:
-            self._close()
-            self._number = event[4]
+        address, number, value = event[0], event[4], event[3]
+        if number != self._number:
+            self._close_block()
+            if number >= self._end:
+                self._close_range()
+                self._first = number // self._width * self._width
+                self._end = self._first + self._width
+            self._number = number
         self._lines.append(line(event))
-        into = self._open.get(first := event[4] // self._width * self._width)
-        if into is None:
-            into = self._open[first] = _Open()
-        into.transfers += 1
-        into.value += event[3]
-        count, value = into.tokens.get(event[0], (0, 0))
-        into.tokens[event[0]] = (count + 1, value + event[3])
+        known = self._shares.get(address, (0, 0))
+        self._shares[address] = (known[0] + 1, known[1] + value)
 
-    def _close(self) -> None:
+    def _close_block(self) -> None:
         if self._lines:
-            digest = hashlib.sha256("".join(self._lines).encode()).digest()
-            self._open[self._number // self._width * self._width].blocks.append(digest)
+            self._digests[self._number] = hashlib.sha256("".join(self._lines).encode()).digest()
             self._lines = []
 
-    def ranges(self) -> dict[int, BlockRange]:
-        """First block -> range, of those that have transfers."""
-        self._close()
-        return {
-            first: BlockRange(first, first + self._width - 1, o.transfers, str(o.value), hashlib.sha256(b"".join(o.blocks)).hexdigest())
-            for first, o in sorted(self._open.items())
-        }
+    def _close_range(self) -> None:
+        if not self._digests:
+            return
+        first, shares = self._first, self._shares.values()
+        digest = hashlib.sha256(b"".join(self._digests.values())).hexdigest()
+        found = BlockRange(first, self._end - 1, sum(s[0] for s in shares), str(sum(s[1] for s in shares)), digest)
+        if found != self._expected.get(first):
+            self.blocks[first] = {number: d.hex() for number, d in self._digests.items()}
+        self._ranges[first], self.tokens[first] = found, self._shares
+        self._digests, self._shares = {}, {}
 
-    def tokens(self) -> Mapping[int, Mapping[str, tuple[int, int]]]:
-        """First block -> token -> (transfers, value)."""
-        return {first: o.tokens for first, o in self._open.items()}
+    def ranges(self) -> dict[int, BlockRange]:
+        """First block -> range, of those that have transfers. Nothing is added after it."""
+        self._close_block()
+        self._close_range()
+        return self._ranges

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -94,24 +96,52 @@ def scan(
     start, step, calm, seen = first, _FIRST_STEP, 0, (-1, -1)
     while start <= last:
         end = min(last, start + step - 1)
-        asked_for = {"address": list(tokens), "topics": [TRANSFER], "fromBlock": hex(start), "toBlock": hex(end)}
         try:
-            logs = result(asked(ask, [("eth_getLogs", [asked_for])])[0])
-        except NoAnswer:
+            with _no_search_for_cycles():
+                events = _logs(ask, tokens, start, end)
+                for event in events:
+                    place = _place(event)
+                    if not start <= event.block_number <= end or place <= seen:
+                        said = f"eth_getLogs for blocks {start} to {end} gave log {place} twice or from elsewhere"
+                        raise NoAnswer(said, "Ask another node.")
+                    seen = place
+                    found(event)
+        except _Refused as error:
             if end == start:
-                raise
+                raise NoAnswer(str(error), error.next_step) from None
             step, calm = max(1, (end - start + 1) // 2), _CALM
             continue
-        if not isinstance(logs, list):
-            raise NoAnswer(f"eth_getLogs answered {logs!r:.60}", "Ask the node's operator.")
-        for event in sorted(map(transfer, logs), key=_place):
-            place = _place(event)
-            if not start <= event.block_number <= end or place <= seen:
-                raise NoAnswer(f"eth_getLogs for blocks {start} to {end} gave log {place} twice or from elsewhere", "Ask another node.")
-            seen = place
-            found(event)
         if done is not None:
             done(end)
         start = end + 1
-        growth = min(1.0 if calm else _GROWTH, _LOGS_WANTED / max(1, len(logs)))
+        growth = min(1.0 if calm else _GROWTH, _LOGS_WANTED / max(1, len(events)))
         step, calm = min(_LARGEST_STEP, max(1, int(step * growth))), max(0, calm - 1)
+
+
+class _Refused(NoAnswer):
+    """The node did not answer for a range; a smaller one may suit it."""
+
+
+def _logs(ask: Ask, tokens: Sequence[str], start: int, end: int) -> list[Transfer]:
+    """The events of one range in order. Raises _Refused, and NoAnswer for an answer that is no list of Transfers."""
+    asked_for = {"address": list(tokens), "topics": [TRANSFER], "fromBlock": hex(start), "toBlock": hex(end)}
+    answer = asked(ask, [("eth_getLogs", [asked_for])])[0]
+    try:
+        logs = result(answer)
+    except NoAnswer as error:
+        raise _Refused(str(error), error.next_step) from None
+    if not isinstance(logs, list):
+        raise NoAnswer(f"eth_getLogs answered {logs!r:.60}", "Ask the node's operator.")
+    return sorted(map(transfer, logs), key=_place)
+
+
+@contextmanager
+def _no_search_for_cycles() -> Iterator[None]:
+    """Thousands of small objects at once make Python look for cycles among all that a worker holds; there are none here."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

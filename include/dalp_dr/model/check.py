@@ -53,6 +53,7 @@ class Stage(StrEnum):
     VERIFY = "verify"
     START = "start"
     RECONCILE = "reconcile"
+    ROUTE_SWITCH = "route_switch"
     MEASURE = "measure"
     SEAL = "seal"
     SIGN_OFF = "sign_off"

@@ -231,6 +231,33 @@ class Targets(Document):
     version: str
 
 
+class RouteHost(Document):
+    """A public host of the drill. `path`: a question that the restored stack answers otherwise than production, always alike."""
+
+    host: Annotated[str, Field(pattern=r"^[a-z0-9][-a-z0-9.]*$")]
+    service: Name
+    path: Annotated[str, Field(pattern=r"^/")] = "/"
+
+
+class RouteSwitch(Document):
+    """How clients are moved to a restored stack, rehearsed on hosts that are the drill's alone."""
+
+    kind: Literal["proxy", "http_route", "ingress"]  # proxy: an entrance with a mapping by host; the others: objects of Kubernetes
+    dry_run: bool = True  # say what would change, and change nothing
+    hosts: Annotated[tuple[RouteHost, ...], Field(min_length=1)]
+    object: Annotated[str, Field(pattern=r"^[-a-z0-9.]+/[-a-z0-9.]+$")] | None = None  # namespace/name of the HTTPRoute or Ingress
+    max_seconds: Annotated[int, Field(gt=0)] = 60  # from the change of the mapping until clients reach the other stack
+    entrance_cidrs: tuple[str, ...] = ()  # where the entrance's requests come from
+    entrance_namespace: str | None = None  # or which namespace its pods run in
+
+    @model_validator(mode="after")
+    def names_its_object(self) -> RouteSwitch:
+        """An HTTPRoute or Ingress has a name, an entrance has none."""
+        if (self.kind == "proxy") != (self.object is None):
+            raise ValueError(f"route_switch.object: kind {self.kind} needs {'none' if self.kind == 'proxy' else 'namespace/name'}")
+        return self
+
+
 class Owner(Document):
     """Who may sign off: the user id as Airflow's identity provider gives it, and the owner's own key where there is one."""
 
@@ -258,6 +285,8 @@ class Connections(Document):
     report: str | None = None  # mail to the accountable team (SMTP); the annual test sends it
     escrow: str = "dalp_escrow"
     escrow_key: str = "dalp_escrow_key"
+    route_control: str = "dalp_route_control"  # who may change the mapping of the public hosts
+    public_entrance: str = "dalp_public_entrance"  # where clients of the public hosts arrive
     airflow_api: str = "dalp_airflow_api"  # who cleared tasks of a run is read from Airflow itself
 
 
@@ -284,6 +313,7 @@ class Environment(Document):
     targets: Targets
     owners: Annotated[tuple[Owner, ...], Field(min_length=1)]
     accountable_team: str = ""
+    route_switch: RouteSwitch | None = None  # None: no drill can include it
     connections: Connections = Connections()
     health_polls: Annotated[int, Field(ge=2)] = 5  # consecutive healthy answers before a service counts as healthy
     deadline_minutes: Annotated[int, Field(gt=0)] = 240
@@ -322,6 +352,8 @@ class Environment(Document):
             raise ValueError("observability.signals: name at least one metric, one log line and one trace")
         if self.connections.rpc_primary == self.connections.rpc_secondary:
             raise ValueError("connections.rpc_secondary: is rpc_primary; one node cannot confirm itself")
+        if unknown := sorted({h.service for h in self.route_switch.hosts} - {s.name for s in self.services} if self.route_switch else ()):
+            raise ValueError(f"route_switch.hosts: {unknown[0]} is not a service")
         self._nothing_needed_is_left_out()
         return self
 

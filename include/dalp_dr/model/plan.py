@@ -99,6 +99,7 @@ class DrillPlan:
     objects: ObjectPoint
     configuration: ConfigurationPoint | None
     source_lost: bool = False  # production's cluster is gone: everything comes from bucket, Git and escrow
+    route_switch: bool = False  # whether the drill rehearses the switch of the public hosts; only such a drill earns a claim
     checklist: int = 1  # version of the list of checks this drill answers to
 
     def namespace(self, role: str) -> str:

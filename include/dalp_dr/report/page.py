@@ -199,7 +199,9 @@ def _targets(plan: DrillPlan, timing: Mapping[str, Any]) -> tuple[TargetRow, ...
 
     rows = [
         row("RTO: services healthy and reconciled", targets.rto_seconds, timing.get("rto_seconds")),
-        row("RTT: everything verified", targets.rtt_seconds, timing.get("rtt_seconds")),
+        row(
+            f"RTT: everything verified{', the route switched' if plan.route_switch else ''}", targets.rtt_seconds, timing.get("rtt_seconds")
+        ),
     ]
     for surface in plan.surfaces:
         rows.append(

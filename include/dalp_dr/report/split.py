@@ -74,6 +74,14 @@ def _steps(dossier: Dossier) -> Iterator[tuple[str, float | None, str, str]]:
     yield "Services started until healthy", _phase(phases, Stage.START), "", "start order and readiness intervals"
     for stage in CHECKING:
         yield f"Checks of the {stage.value} stage", _phase(phases, stage), "", ""
+    for host in _facts(dossier, "route_switch").get("hosts") or ():
+        name, setting = visible(str(host.get("host"))), "how often the entrance reads its mapping; time to live of names"
+        yield f"Route of {name} switched to the restored stack", _number(host.get("switch_seconds")), "", setting
+        yield f"Route of {name} switched back", _number(host.get("back_seconds")), "", setting
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _wal(log: Mapping[str, Any], replay: float | None, segments: int) -> Iterator[tuple[str, float | None, str, str]]:

@@ -20,7 +20,7 @@ from dalp_dr.model.plan import DrillPlan, utc
 from dalp_dr.model.record import Record
 from dalp_dr.services import health
 
-MEASURED_STAGES = (Stage.PLAN, Stage.PREFLIGHT, Stage.ISOLATE, Stage.RESTORE, Stage.VERIFY, Stage.START, Stage.RECONCILE)
+MEASURED_STAGES = tuple(Stage)[: tuple(Stage).index(Stage.MEASURE)]  # from plan to route_switch
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,10 @@ def _marks(plan: DrillPlan, newest: Mapping[tuple[str, str], Record], facts: Map
     healthy_at = health.healthy_at(plan, msgspec.convert(polled, health.ApplicationHealth).polls) if polled else None
     if healthy_at:
         yield Mark("services_healthy", healthy_at, "drill worker", "application_health")
+    switch = facts.get(("route_switch", "drill"), {})
+    for name, field in (("route_switched", "switched_at"), ("route_back", "back_at")):
+        if switch.get(field):
+            yield Mark(name, switch[field], "drill worker", "route_switch")
     at_rest, caught_up = facts.get(("reconciliation", "drill")), facts.get(("catch_up", "drill"))
     if at_rest and caught_up and _reconciles(at_rest, caught_up, plan):
         compared = [record for (kind, _), record in newest.items() if kind in ("reconciliation", "catch_up", "chain", "in_flight")]

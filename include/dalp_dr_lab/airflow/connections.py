@@ -41,6 +41,8 @@ class Outside:
     signing_key_pem: str = field(repr=False)
     mail_host: str
     mail_port: int
+    entrance_url: str
+    entrance_token: str = field(repr=False)
     airflow_url: str
     airflow_viewer_password: str = field(repr=False)
 
@@ -91,6 +93,8 @@ def connections(outside: Outside) -> dict[str, dict[str, Any]]:
                 "disable_ssl": True,
             },
         },
+        "dalp_route_control": {"conn_type": "http", "host": outside.entrance_url, "password": outside.entrance_token},
+        "dalp_public_entrance": {"conn_type": "http", "host": outside.entrance_url},
         "dalp_airflow_api": {
             "conn_type": "http",
             "host": outside.airflow_url,

@@ -39,6 +39,8 @@ def of(lab: Lab, places: Places) -> Outside:
         signing_key_pem=signing.private_key(places),
         mail_host=lab.address,
         mail_port=lab.ports["mailbox"],
+        entrance_url=lab.entrance_url,
+        entrance_token=lab.entrance_token.read_text().strip(),
         airflow_url=settings.load(places, lab.port).url,
         airflow_viewer_password=settings.users(places)["viewer"],
     )

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from dalp_dr_lab import ground
+from dalp_dr_lab import ground, servers
 from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.lab import BUCKETS, CHAIN_ID, NAMESPACES, Lab
 from dalp_dr_lab.miniature import configuration, contracts, credentials, escrow, image, installation, release_store, source
@@ -35,6 +35,13 @@ WORKLOADS = (
     ("dalp-observability", "statefulset/observability"),
     ("outside", "deployment/sink"),
 )
+
+
+PUBLIC_HOSTS = {"dapp.dalp.example.com.drill.invalid": ("dalp-dapp", 3000)}  # the drill's own; nobody else uses them
+
+
+def _address(lab: Lab, service: str, port: int) -> str:
+    return f"{lab.kubectl('-n', 'dalp', 'get', 'service', service, '-o', 'jsonpath={.spec.clusterIP}')}:{port}"
 
 
 def up(lab: Lab) -> None:
@@ -65,6 +72,7 @@ def up(lab: Lab) -> None:
         source.sql(lab, installation.accounts_sql(facts))
     with step("services"):
         wait_ready(lab)
+    servers.map_public_hosts(lab, {host: _address(lab, service, port) for host, (service, port) in PUBLIC_HOSTS.items()})
 
 
 def _namespaces() -> dict[str, Any]:

@@ -71,9 +71,9 @@ class ReconciliationOperator(DrillOperator):
             rows,
             nodes,
             memories=lambda prefix: self.memories(drill, prefix),
-            fetch=lambda first, last, limit: drill.sql(
-                "transfers_between", timeout_seconds=SQL_SECONDS, numbers={"first": first, "last": last, "limit": limit}
-            )["transfers_between"],
+            fetch=lambda name, first, last, limit: drill.sql(
+                name, timeout_seconds=SQL_SECONDS, numbers={"first": first, "last": last, "limit": limit}
+            )[name],
             final=line,
             told=Progress(self.log),
         )

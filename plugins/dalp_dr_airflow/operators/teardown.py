@@ -13,6 +13,7 @@ from dalp_dr_airflow.drill import Drill, now
 from dalp_dr_airflow.errors import SandboxKeptError
 from dalp_dr_airflow.operators.abort import seal_aborted, why_stopped
 from dalp_dr_airflow.operators.breach import breached
+from dalp_dr_airflow.operators.route_switch import put_back
 from dalp_dr_airflow.operators.seal import bundles, current_bundle, newest_bundle, state_after_seal
 from dalp_dr_airflow.removal import GONE_SECONDS, Removal
 
@@ -25,6 +26,7 @@ class SandboxTeardownOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         drill = Drill.open(context)
+        put_back(drill)  # should the task that switched the route have been killed
         stopped = why_stopped(drill)
         sealed = current_bundle(drill) if bundles(drill) and not stopped else self.aborted(drill, stopped)
         if not must_go(drill, sealed, stopped):

@@ -1,6 +1,6 @@
 """The whole flow of a drill, readable from top to bottom.
 
-    plan -> preflight -> isolate -> restore -> verify -> start -> reconcile -> measure -> seal -> sign_off -> decide
+    plan -> preflight -> isolate -> restore -> verify -> start -> reconcile -> route_switch -> measure -> seal -> sign_off -> decide
                                                                     (teardown hangs on isolate and runs always)
 
 The annual test has two more before `isolate`: `simulate`, since production's cluster is lost, and `rebuild`.
@@ -42,6 +42,7 @@ from dalp_dr_airflow.operators.preflight import (
     SafetyCheckOperator,
 )
 from dalp_dr_airflow.operators.report import ReportOperator
+from dalp_dr_airflow.operators.route_switch import RouteSwitchOperator
 from dalp_dr_airflow.operators.seal import SealEvidenceOperator
 from dalp_dr_airflow.operators.services import ServiceHealthOperator, ServiceStartOperator, TelemetryOperator, UserJourneyOperator
 from dalp_dr_airflow.operators.sign_off import SignOffOperator
@@ -69,7 +70,8 @@ def drill(roles: Sequence[str], owners: Sequence[str], surfaces_only: bool = Fal
     verified = verify(proven, restored)
     started = start(proven, verified)
     reconciled = reconcile(proven, started)
-    measured = measure(proven, reconciled)
+    switched = reconciled if surfaces_only else route_switch(proven, reconciled)
+    measured = measure(proven, switched)
     sealed, refused = seal([frozen, *ground, *measured])
     signed = None if surfaces_only else sign_off(sealed, owners)
     signers = [sealed, refused, *([signed] if signed else [])]
@@ -201,6 +203,14 @@ def reconcile(proven: BaseOperator, started: Tasks) -> Tasks:
         [proven, *started] >> running
         [proven, running] >> journey
     return [running, journey]
+
+
+def route_switch(proven: BaseOperator, reconciled: Tasks) -> Tasks:
+    """The public hosts moved to the restored stack and back, where the drill includes it and everything before has passed."""
+    with TaskGroup("route_switch", tooltip="Clients of the drill's public hosts reach the restored stack; timed, and moved back"):
+        switched = RouteSwitchOperator(task_id="rehearse", trigger_rule=LEARN)
+        [proven, *reconciled] >> switched
+    return [*reconciled, switched]
 
 
 def measure(proven: BaseOperator, reconciled: Tasks) -> Tasks:

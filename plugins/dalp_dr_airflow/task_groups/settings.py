@@ -85,6 +85,13 @@ def form(surfaces: bool = False, separate: bool = False) -> dict[str, Param]:
         "dry_run": Param(False, type="boolean", title="Dry run", description="Say what would be done and what it costs; create nothing"),
         "reason": Param("", type=["null", "string"], title="Why this drill"),
     }
+    if not surfaces:
+        fields["route_switch"] = Param(
+            False,
+            type="boolean",
+            title="Rehearse the route switch",
+            description="Move the drill's public hosts to the restored stack and back; only such a drill earns a claim",
+        )
     if surfaces:
         known = [s.value for s in Surface]
         fields["surfaces"] = Param(

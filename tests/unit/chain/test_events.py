@@ -16,7 +16,7 @@ from dalp_dr.chain.token import ZERO, Transfer
 from dalp_dr.errors import FactError
 from dalp_dr.model.check import Verdict
 from dalp_dr.model.record import encode
-from fake_node import ALICE, BOB, CAROL, TOKEN, Node, digest, index_ranges, index_rows
+from fake_node import ALICE, BOB, CAROL, TOKEN, Node, digest, index_blocks, index_ranges, index_rows
 from sandbox_sample import PLAN
 
 HEAD, CHECKPOINT = 1_010, 1_000
@@ -56,8 +56,9 @@ def read(
     rows = moves() if index is None else index
     nodes = {"primary": primary or a_node(), "secondary": secondary or a_node()}
 
-    def fetch(first: int, last: int, limit: int) -> list[dict[str, str]]:
-        return [r for r in index_rows(rows) if first <= int(r["block_number"]) <= last][:limit]
+    def fetch(name: str, first: int, last: int, limit: int) -> list[dict[str, str]]:
+        found = [r for r in index_rows(rows) if first <= int(r["block_number"]) <= last]
+        return (index_blocks(found) if name == "transfer_blocks" else found)[:limit]
 
     return events.read(plan, sql(rows), nodes, lambda prefix: memories, fetch, more.pop("final", HEAD - 2), **more)
 
@@ -105,6 +106,21 @@ def test_two_rows_that_swap_their_values_are_found_though_count_and_sum_agree() 
     assert reading.facts.different[0].index is not None and reading.facts.different[0].chain is not None
     assert reading.facts.different[0].index.value == reading.facts.different[0].chain.value
     assert len(reading.facts.rows) == 2
+
+
+def test_only_the_blocks_that_differ_are_read_side_by_side() -> None:
+    quiet, node = a_node(), a_node()
+    read(primary=quiet)
+    read(changed(40, value=1), primary=node)
+    assert node.asked.count("eth_getLogs") == quiet.asked.count("eth_getLogs") + 1
+    many = [m if not 100 <= m[0] < 200 else (*m[:4], m[4] + 1) for m in moves()]
+    assert len(read(many).facts.rows) == len([m for m in moves() if 100 <= m[0] < 200])
+
+
+def test_many_differing_blocks_of_a_range_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "BLOCKS_SIDE_BY_SIDE", 2)
+    many = [m if not 100 <= m[0] < 200 else (*m[:4], m[4] + 1) for m in moves()]
+    assert len(read(many).facts.rows) == len([m for m in moves() if 100 <= m[0] < 200])
 
 
 def test_a_lost_row_and_an_invented_row_are_told_apart() -> None:

@@ -179,6 +179,14 @@ def test_waiting_for_segments_and_redo_are_told_apart_where_the_log_does() -> No
     assert "of which redo" not in steps_of(RECOVERY)
 
 
+def test_the_route_switch_is_shown_with_its_times() -> None:
+    host = {"host": "dapp.drill.example.com", "switch_seconds": 1.2, "back_seconds": None}
+    records = (a_record(PLAN, "timing", facts=TIMING), a_record(PLAN, "route_switch", facts={"hosts": [host]}))
+    found = {s.name: s.took for s in split.steps(Dossier(PLAN, records, **CATALOGUE))}
+    assert found["Route of dapp.drill.example.com switched to the restored stack"].startswith("1")
+    assert "Route of dapp.drill.example.com switched back" not in found
+
+
 def test_a_part_whose_moments_are_unknown_is_left_out() -> None:
     assert "Base backup copied" not in steps_of({**RECOVERY, "log": None})
     assert "Promotion until healthy" not in steps_of({**RECOVERY, "healthy_at": "2026-10-06T05:00:00Z"})

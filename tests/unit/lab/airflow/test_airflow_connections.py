@@ -33,6 +33,8 @@ OUTSIDE = Outside(
     signing_key_pem="-----BEGIN PRIVATE KEY-----",
     mail_host="10.250.255.1",
     mail_port=25,
+    entrance_url="http://10.250.255.1:5",
+    entrance_token="secret-5",
     airflow_url="http://127.0.0.1:4",
     airflow_viewer_password="secret-4",
 )
@@ -54,6 +56,8 @@ NAMES = {
     "dalp_configuration_repository",
     "dalp_evidence_signing",
     "dalp_report",
+    "dalp_route_control",
+    "dalp_public_entrance",
     "dalp_airflow_api",
 }
 
