@@ -122,10 +122,6 @@ class AirflowApi:
         """Mark a run failed, so that nothing of it goes on."""
         self._call("PATCH", _run_path(run.dag_id, run.run_id), {"state": "failed", "note": note})
 
-    def forget(self, run: DagRun) -> None:
-        """Delete an ended run with everything Airflow knows about it."""
-        self._call("DELETE", _run_path(run.dag_id, run.run_id))
-
     def run(self, dag_id: str, run_id: str) -> DagRun:
         """The run as it is now."""
         return _dag_run(self._call("GET", _run_path(dag_id, run_id)))
