@@ -30,9 +30,12 @@ VOLUME = {
     "pvcName": "dalp-worker-journal",
     "pvcNamespace": "dalp",
     "backupMethod": "PodVolumeBackup",
-    "pvbInfo": {"podName": "dalp-worker-0", "podNamespace": "dalp", "volumeName": "journal"},
+    "pvbInfo": {"podName": "dalp-worker-0", "podNamespace": "dalp", "volumeName": "journal", "snapshotHandle": "k1"},
 }
-TRANSFER = {"spec": {"pod": {"name": "dalp-worker-0"}, "volume": "journal"}, "status": {"phase": "Completed"}}
+TRANSFER = {
+    "spec": {"pod": {"name": "dalp-worker-0"}, "volume": "journal", "snapshotID": "k1"},
+    "status": {"phase": "Completed"},
+}
 RESTARTED = 'found a restore with status "InProgress" during the server starting, mark it as "Failed"'
 
 
