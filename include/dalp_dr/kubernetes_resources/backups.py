@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from dalp_dr.model.check import CheckResult, expect, failed, passed
+from dalp_dr.model.check import CheckResult, expect, failed, inconclusive, passed
 from dalp_dr.model.environment import SourceNamespace
 from dalp_dr.model.plan import BackupPoint, DrillPlan, utc
 
 SCHEDULE_LABEL = "velero.io/schedule-name"
+EXCLUDE_LABEL = "velero.io/exclude-from-backup"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class BackupFacts:
     schedule_paused: bool
     volumes: tuple[VolumeBackup, ...]
     server_version: str
+    pods: int | None = None  # of the living namespace, that run and that Velero is to bring back
+    pods_left_out: tuple[str, ...] | None = None  # those that the schedule's selectors do not choose
 
 
 def choose(backups: Iterable[dict[str, Any]], source: SourceNamespace, incident_time: datetime) -> BackupPoint | None:
@@ -71,6 +74,48 @@ def _point(backup: dict[str, Any], source: SourceNamespace) -> BackupPoint | Non
         started_at=status["startTimestamp"],
         completed_at=status["completionTimestamp"],
         expires_at=status.get("expiration", ""),
+    )
+
+
+def living_pods(pods: Iterable[dict[str, Any]], database: str | None) -> list[dict[str, Any]]:
+    """Pods that have not ended and are not those of the database's cluster, which has its own recovery, nor of a Job."""
+    return [
+        pod
+        for pod in pods
+        if (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}
+        and (database is None or (pod["metadata"].get("labels") or {}).get("cnpg.io/cluster") != database)
+        and not any(owner["kind"] == "Job" for owner in pod["metadata"].get("ownerReferences") or ())
+    ]
+
+
+def left_out(pods: Iterable[dict[str, Any]], schedule: dict[str, Any]) -> tuple[str, ...]:
+    """Names of the pods that a Velero Schedule leaves out: by kind, by its selectors, or because they are marked so."""
+    template = schedule["spec"].get("template") or {}
+    wanted, unwanted = template.get("includedResources") or ("*",), template.get("excludedResources") or ()
+    no_pods = "pods" in unwanted or not {"*", "pods"} & set(wanted)
+    selectors = [s for s in [template.get("labelSelector"), *(template.get("orLabelSelectors") or ())] if s]
+    return tuple(
+        sorted(
+            pod["metadata"]["name"]
+            for pod in pods
+            if no_pods
+            or (labels := pod["metadata"].get("labels") or {}).get(EXCLUDE_LABEL) == "true"
+            or (selectors and not any(_chooses(selector, labels) for selector in selectors))
+        )
+    )
+
+
+def _chooses(selector: dict[str, Any], labels: dict[str, str]) -> bool:
+    """Kubernetes' label selector: all of matchLabels and all of matchExpressions."""
+    meets = {
+        "In": lambda rule: labels.get(rule["key"]) in rule["values"],
+        "NotIn": lambda rule: labels.get(rule["key"]) not in rule["values"],
+        "Exists": lambda rule: rule["key"] in labels,
+        "DoesNotExist": lambda rule: rule["key"] not in labels,
+    }
+    named = (selector.get("matchLabels") or {}).items()
+    return all(labels.get(k) == v for k, v in named) and all(
+        meets[rule["operator"]](rule) for rule in selector.get("matchExpressions") or ()
     )
 
 
@@ -182,3 +227,14 @@ def judge_volumes(facts: BackupFacts, plan: DrillPlan) -> CheckResult:
         return failed(expected, "no backup")
     seen = f"{len(facts.volumes) - len(bad)} of {len(facts.volumes)} claims with data"
     return failed(expected, seen, bad) if bad else passed(expected, seen)
+
+
+def judge_pods(facts: BackupFacts, plan: DrillPlan) -> CheckResult:
+    """A pod that the selector misses is in no backup, and what it mounts only by chance; nobody notices before the restore."""
+    expected = f"schedule {facts.schedule} chooses every pod that runs in {facts.namespace}"
+    if facts.pods is None or facts.pods_left_out is None:
+        return inconclusive(expected, "the living pods or the schedule were not read")
+    if not facts.pods:
+        return inconclusive(expected, "no pod runs there")
+    seen = f"{facts.pods - len(facts.pods_left_out)} of {facts.pods} pods"
+    return expect(not facts.pods_left_out, expected, seen, [f"Pod/{name}: no selector chooses it" for name in facts.pods_left_out])

@@ -88,6 +88,17 @@ CHECKS: tuple[Check, ...] = (
         since=2,
     ),
     _check(
+        "every_pod_selected",
+        "backup",
+        Stage.PREFLIGHT,
+        "Does the schedule's selector choose every pod that runs?",
+        backups.judge_pods,
+        "Label the named pods in their controller's template as the schedule selects, and back up again.",
+        "pods-left-out",
+        since=2,
+        source="alive",
+    ),
+    _check(
         "backup_schedule_active",
         "backup",
         Stage.PREFLIGHT,

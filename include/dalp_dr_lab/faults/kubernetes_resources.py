@@ -228,7 +228,7 @@ FAULTS = (
     Fault(
         "unlabelled-pod",
         "The gateway's pod loses the label that backups select by: the newest application backup leaves it out.",
-        ("inventory_complete",),
+        ("every_pod_selected",),
         lambda lab, notes: _unlabel_pod(lab, notes, "dalp-erpc"),
         _label_pods,
         schedules=(APPLICATION,),

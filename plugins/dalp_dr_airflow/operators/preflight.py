@@ -19,6 +19,7 @@ from dalp_dr_airflow.drill import Drill, Gathered
 from dalp_dr_airflow.errors import DrillRefusedError
 from dalp_dr_airflow.hooks.connections import endpoint
 from dalp_dr_airflow.hooks.errors import Missing
+from dalp_dr_airflow.hooks.kubernetes_paths import collection
 from dalp_dr_airflow.hooks.s3 import write_attempt
 from dalp_dr_airflow.operators.archive import archive_at
 from dalp_dr_airflow.operators.archive_after import listed_before
@@ -143,6 +144,9 @@ class BackupCheckOperator(DrillOperator):
             status = drill.velero.known_backup(point.backup, SYNC_SECONDS).get("status") or {}
             resources = drill.backup_store.backup_resource_list(point.backup)
             info = drill.backup_store.backup_volumeinfo(point.backup)
+        database = drill.plan.environment.database
+        pods = None if drill.source_lost else drill.source.list(collection("v1", "pods", source.name))
+        pods = None if pods is None else backups.living_pods(pods, database.cluster if source.name == database.namespace else None)
         claims = volumes.claims(resources.get("v1/PersistentVolumeClaim", ()), source.name)
         facts = backups.BackupFacts(
             role=role,
@@ -161,6 +165,8 @@ class BackupCheckOperator(DrillOperator):
             schedule_paused=bool((schedule or {}).get("spec", {}).get("paused")),
             volumes=backups.volumes(needing_data(drill, source.name, claims), info, source.name),
             server_version=drill.velero.server_version(),
+            pods=None if pods is None else len(pods),
+            pods_left_out=None if pods is None or schedule is None else backups.left_out(pods, schedule),
         )
         asked = f"kubernetes: backups.velero.io {drill.environment.source.velero_namespace}/{point.backup if point else source.schedule}"
         return Gathered("backup", facts, role, captures={"backup": (asked, {"status": status, "volumes": info})})

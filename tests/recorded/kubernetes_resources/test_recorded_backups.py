@@ -73,6 +73,8 @@ def facts(**changes: Any) -> BackupFacts:
         schedule_paused=False,
         volumes=backups.volumes(volumes.claims(resources["v1/PersistentVolumeClaim"], "dalp"), file("ok.BackupVolumeInfos.json")),
         server_version="v1.18.3",
+        pods=4,
+        pods_left_out=(),
     )
     return replace(good, **changes)
 

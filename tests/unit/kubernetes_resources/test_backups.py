@@ -140,6 +140,8 @@ GOOD = BackupFacts(
     schedule_paused=False,
     volumes=(VolumeBackup("dalp-worker-journal", "PodVolumeBackup", 11, "Delete", "succeeded"),),
     server_version="v1.18.3",
+    pods=7,
+    pods_left_out=(),
 )
 SKIPPED = VolumeBackup("dalp-worker-journal", "none", None, "Delete", "", "not opted in")
 
@@ -154,6 +156,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "location unavailable": ({"location_phase": "Unavailable"}, "backup_location_available", "Unavailable"),
     "location never looked at": ({"location_phase": ""}, "backup_location_available", "no phase"),
     "location read-only where Velero must write": ({"location_mode": "ReadOnly"}, "backup_location_available", "ReadOnly"),
+    "a pod that the selector misses": ({"pods_left_out": ("dalp-erpc-1",)}, "every_pod_selected", "Pod/dalp-erpc-1"),
     "no schedule": ({"schedule_phase": None}, "backup_schedule_active", "no such schedule"),
     "schedule paused": ({"schedule_paused": True}, "backup_schedule_active", "paused"),
     "schedule invalid": ({"schedule_phase": "FailedValidation"}, "backup_schedule_active", "FailedValidation"),
@@ -214,3 +217,60 @@ def test_the_age_counts_from_the_incident_not_from_now() -> None:
     old = replace(GOOD, found=a_point(started_at="2026-10-05T01:30:00Z"))
     assert red(judged("backup", old, earlier)) == {}
     assert red(judged("backup", old)) == {"backup_fresh": "fail"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"pods": None, "pods_left_out": None}, "were not read"),
+        ({"pods_left_out": None}, "were not read"),
+        ({"pods": 0}, "no pod runs there"),
+    ],
+)
+def test_pods_that_nobody_saw_are_not_chosen(changes: dict[str, Any], words: str) -> None:
+    results = judged("backup", replace(GOOD, **changes))
+    assert red(results) == {"every_pod_selected": "inconclusive"}
+    assert words in said(results["every_pod_selected"])
+
+
+def a_pod(name: str, labels: dict[str, str] | None = None, phase: str = "Running", owner: str = "ReplicaSet") -> dict[str, Any]:
+    return {"metadata": {"name": name, "labels": labels, "ownerReferences": [{"kind": owner}]}, "status": {"phase": phase}}
+
+
+def test_pods_that_nobody_is_to_bring_back_are_not_asked_for() -> None:
+    pods = [
+        a_pod("worker"),
+        a_pod("done", phase="Succeeded"),
+        a_pod("rates", owner="Job"),
+        a_pod("dalp-pg-1", {"cnpg.io/cluster": "dalp-pg"}, owner="Cluster"),
+    ]
+    assert [p["metadata"]["name"] for p in backups.living_pods(pods, "dalp-pg")] == ["worker"]
+    assert len(backups.living_pods(pods, None)) == 2
+
+
+APP = {"app": "dalp"}
+SELECTORS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "no selector chooses everything": ({}, ()),
+    "by labels": ({"labelSelector": {"matchLabels": APP}}, ("bare", "other")),
+    "one of several": ({"orLabelSelectors": [{"matchLabels": APP}, {"matchLabels": {"app": "other"}}]}, ("bare",)),
+    "by an expression": (
+        {"labelSelector": {"matchExpressions": [{"key": "app", "operator": "In", "values": ["dalp", "other"]}]}},
+        ("bare",),
+    ),
+    "by what it must not have": ({"labelSelector": {"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]}}, ("good", "other")),
+    "pods are left out as a kind": ({"excludedResources": ["events", "pods"]}, ("bare", "good", "other")),
+    "only other kinds are chosen": ({"includedResources": ["configmaps"]}, ("bare", "good", "other")),
+    "by any value": ({"labelSelector": {"matchExpressions": [{"key": "app", "operator": "Exists"}]}}, ("bare",)),
+    "by no such value": ({"labelSelector": {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["other"]}]}}, ("other",)),
+}
+
+
+@pytest.mark.parametrize(("template", "missed"), SELECTORS.values(), ids=SELECTORS.keys())
+def test_pods_that_a_schedule_does_not_choose(template: dict[str, Any], missed: tuple[str, ...]) -> None:
+    pods = [a_pod("good", APP), a_pod("other", {"app": "other"}), a_pod("bare")]
+    assert backups.left_out(pods, {"spec": {"template": template}}) == missed
+
+
+def test_a_pod_that_is_marked_to_be_left_out_is_left_out() -> None:
+    pods = [a_pod("marked", {**APP, "velero.io/exclude-from-backup": "true"})]
+    assert backups.left_out(pods, {"spec": {"template": {"labelSelector": {"matchLabels": APP}}}}) == ("marked",)
