@@ -39,5 +39,5 @@ def test_a_drill_is_asked_its_own_checklist_and_the_younger_checks_are_named() -
 def test_what_only_living_production_can_answer_is_not_asked_after_its_loss() -> None:
     alive, lost = replace(a_plan(), checklist=CHECKLIST), replace(a_plan(), checklist=CHECKLIST, source_lost=True)
     asked_alive, asked_lost = ({check.id for check, _ in catalogue.required(plan)} for plan in (alive, lost))
-    assert asked_alive - asked_lost == {"backup_schedule_active", "release_values_match_git"}
+    assert asked_alive - asked_lost == {"backup_schedule_active", "every_pod_selected", "release_values_match_git"}
     assert asked_lost - asked_alive == {check.id for check in catalogue.CHECKS if check.source == "lost"} != set()
