@@ -161,8 +161,12 @@ def _reconciles(at_rest: dict[str, Any], caught_up: dict[str, Any], plan: DrillP
 
 
 def _is_in_git(facts: rebuild.Configuration, plan: DrillPlan) -> bool:
-    """Nothing of the configuration is lost only where Git has all that is installed; else nobody knows since when it has not."""
-    return plan.configuration is not None and rebuild.release_values_match_git(facts, plan).verdict is Verdict.PASS
+    """Nothing of the configuration is lost only where Git has all that is installed; else nobody knows since when it has not.
+
+    A lost production cannot show what was installed: there what its backups brought back must be what Git has.
+    """
+    judge = rebuild.configuration_rebuilt if plan.source_lost else rebuild.release_values_match_git
+    return plan.configuration is not None and judge(facts, plan).verdict is Verdict.PASS
 
 
 def _points(plan: DrillPlan, facts: Mapping[tuple[str, str], dict[str, Any]]) -> Iterable[RecoveredPoint]:

@@ -196,6 +196,19 @@ def test_rpo_of_each_surface(case: str) -> None:
         assert f"{surface}: its recovered point is not known" in results["rpo_met"].findings
 
 
+@pytest.mark.parametrize(
+    ("missing", "seconds"), [((), 0), (("Service/x",), None)], ids=["Git's objects came back", "one did not come back"]
+)
+def test_a_lost_production_shows_its_configuration_by_what_came_back(missing: tuple[str, ...], seconds: int | None) -> None:
+    """It cannot show what was installed."""
+    lost = tuple(
+        replace(n, revision=0, status="", release_chart_version="", release_values_sha256="", missing=missing) for n in IN_GIT.namespaces
+    )
+    records = changed("configuration", encode(replace(IN_GIT, namespaces=lost)))
+    facts = measure.measure(replace(PLAN, source_lost=True), records)
+    assert facts.rpo_by_surface["configuration"] == seconds
+
+
 def test_the_oldest_backup_of_the_surface_counts() -> None:
     older = [replace(b, started_at="2026-10-06T00:00:00Z") if b.role == "support" else b for b in PLAN.backups]
     assert measured(good(), replace(PLAN, backups=tuple(older))).rpo_by_surface["kubernetes_resources"] == 6 * 3600
