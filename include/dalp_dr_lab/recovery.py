@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from dalp_dr_lab import ground, operators, owner, state
 from dalp_dr_lab.airflow import identities
 from dalp_dr_lab.airflow.places import Places
-from dalp_dr_lab.cluster import images, lifecycle
+from dalp_dr_lab.cluster import images, lifecycle, node
 from dalp_dr_lab.errors import LabError
 from dalp_dr_lab.lab import BACKUP_PREFIX, BUCKETS, Lab
 from dalp_dr_lab.miniature import backup, deploy, image, source
@@ -57,6 +57,7 @@ def lose(lab: Lab) -> None:
         raise LabError("The source cluster does not run: there is nothing to lose. Start the lab with `python -m dalp_dr_lab up`.")
     with step("the source cluster is lost"):
         lifecycle.down(ground.SOURCE)
+        node.dead_end(ground.SOURCE)
     with state.change(lab.folder) as now:
         now["notes"][ground.LOST] = datetime.now(UTC).isoformat(timespec="seconds")
 

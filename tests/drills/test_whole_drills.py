@@ -204,12 +204,14 @@ def test_a_target_before_the_latest_operations_is_ready_too(lab: Lab) -> None:
     """Production goes on after the recovery point: the restored index goes past what the restored records can know."""
     assert command("dalp_dr_lab", "backup").returncode == 0
     target = datetime.now(UTC).isoformat(timespec="seconds")
-    drill = Ended(lab, "--policy", "timestamp", "--value", target)  # traffic and younger backups come first
+    drill = Ended(lab, "--policy", "timestamp", "--value", target, "--route-switch")  # traffic and younger backups come first
     assert (drill.status, drill.summary["decision"], drill.summary["reasons"]) == (0, "READY", [])
     plan = json.loads((drill.folder / "bundle/plan.json").read_text())
     assert plan["database"]["target_time"].startswith(target[:19])
     assert all(backup["completed_at"] <= plan["incident_time"] for backup in plan["backups"]), "nothing younger was used"
     assert drill.summary["business_rpo"]["operations_lost"] > 0, "the census counts what came after"
+    switch = next(r["facts"] for r in drill.records() if r["kind"] == "route_switch")
+    assert switch["switched_at"] and switch["back_at"], "clients of the public hosts reached the restored stack, and production again"
 
 
 def test_a_dry_run_creates_nothing(lab: Lab) -> None:
@@ -245,3 +247,23 @@ def test_four_faults_at_once_are_all_named(lab: Lab) -> None:
     assert not {"canaries_refused", "database_recovered", "recovery_point_reached", "same_system"} & drill.failed_checks
     assert verify(drill.folder / "bundle") == 1
     assert json.loads((lab.folder / "faults.json").read_text())["active"] == [], "the lab is mended"
+
+
+def test_the_cluster_is_lost_and_everything_comes_back_elsewhere(lab: Lab) -> None:
+    """The last of all: it loses the source cluster, and what it leaves is no lab for another drill."""
+    drill = Ended(lab, "--drill", "annual")
+    summary = drill.summary
+    assert (drill.status, summary["decision"], summary["verdict"], summary["reasons"]) == (0, "READY", "pass", [])
+    status = json.loads(command("dalp_dr_lab", "status", "--json").stdout)
+    assert status["ground"]["source_cluster_lost"] and "cluster" not in status["ground"], "it was really stopped"
+    assert not lab.kubeconfig.exists()
+    asked = {a["what"]: a["outcome"] for r in drill.records() if r["kind"] == "cluster_loss" for a in r["facts"]["asked"]}
+    assert len(asked) == len(NAMESPACES) + 2 and set(asked.values()) == {"no_answer"}
+    escrow = next(r["facts"] for r in drill.records() if r["kind"] == "escrow")
+    assert {n["name"] for n in escrow["needed"]} >= {"dalp-tls", "dalp-signer"}, "also what no backup holds"
+    mails = sorted((lab.folder / "mail").glob("*.eml"))
+    assert mails and f"READY: recovery drill {summary['drill_id']}" in mails[-1].read_text().replace("\n ", " ")
+    assert list((drill.folder / "bundle/after").glob("report-*.json"))
+    there = Lab.load().on_recovery()
+    assert PREFIX not in there.kubectl("get", "namespaces", "-o", "name"), "the sandbox is gone"
+    assert verify(drill.folder / "bundle") == 0

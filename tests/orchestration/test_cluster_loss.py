@@ -23,7 +23,7 @@ from dalp_dr.model.check import Verdict
 from dalp_dr.model.plan import ConfigurationPoint
 from dalp_dr_airflow.drill import INCLUDE, Drill
 from dalp_dr_airflow.hooks.connections import escrow_key, postgres_answers
-from dalp_dr_airflow.hooks.errors import CallError, Denied, Missing, NoAnswer
+from dalp_dr_airflow.hooks.errors import CallError, Denied, Missing, NoAnswer, call_error
 from dalp_dr_airflow.hooks.mail import send
 from dalp_dr_airflow.hooks.velero import VeleroHook
 from dalp_dr_airflow.operators import cluster_loss, report, seal, targets
@@ -41,6 +41,7 @@ ANSWERS = {
     "a refusal": (Denied("no", status=403), "answered"),
     "not there": (Missing("no", status=404), "answered"),
     "silence": (NoAnswer("timeout"), "no_answer"),
+    "a certificate that nobody knows": (call_error("read", "version", None, "[SSL: CERTIFICATE_VERIFY_FAILED] unable to get"), "unclear"),
     "an answer that cannot be read": (CallError("what"), "unclear"),
     "no connection": (AirflowNotFoundException("x"), "no_connection"),
     "a connection without an address": (InputError("x"), "unclear"),

@@ -87,12 +87,24 @@ def remove_traces(cluster: Cluster) -> None:
     """Remove the cable (its addresses and routes go with it) and the pods' control groups."""
     if Path(f"/sys/class/net/{cluster.link}").exists():
         sh("ip", "link", "delete", cluster.link, check=False)
+    for network in _networks(cluster):
+        sh("ip", "route", "delete", "unreachable", network, check=False)
     for folder in [CGROUPS / cluster.cgroup, *CGROUPS.glob(f"*/{cluster.cgroup}")]:
         for path, _, _ in os.walk(folder, topdown=False):
             try:
                 os.rmdir(path)
             except OSError:
                 continue
+
+
+def dead_end(cluster: Cluster) -> None:
+    """Lead nowhere what is sent to a cluster that is gone: another network may answer for its addresses otherwise."""
+    for network in _networks(cluster):
+        sh("ip", "route", "replace", "unreachable", network)
+
+
+def _networks(cluster: Cluster) -> tuple[str, ...]:
+    return f"{cluster.node_ip.rpartition('.')[0]}.0/24", cluster.pods, cluster.services
 
 
 def in_namespace(link: str | None) -> set[int]:

@@ -122,12 +122,12 @@ def _controllers() -> frozenset[str]:
 
 
 def _routes(table: str) -> tuple[tuple[str, str], ...]:
-    """Routes from the text of /proc/net/route, without the default route and the lab's own."""
+    """Routes from the text of /proc/net/route, without the default route, dead ends and the lab's own."""
     found = []
     for line in table.splitlines()[1:]:
         device, target, *rest = line.split()
         mask = rest[5]
-        if mask != "00000000" and not device.startswith("dalp-k8s"):
+        if mask != "00000000" and device != "*" and not device.startswith("dalp-k8s"):
             address, length = ipaddress.ip_address(_bytes(target)), int(mask, 16).bit_count()
             found.append((f"{address}/{length}", device))
     return tuple(found)

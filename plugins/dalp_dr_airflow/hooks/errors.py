@@ -40,6 +40,7 @@ _CLIENT_LIBRARIES = frozenset(
         "json",
     }
 )
+_UNTRUSTED = re.compile(r"(?i)certificate.verify.failed|certificate has expired|self.signed certificate")
 _SECRETS = (
     (re.compile(r"-----BEGIN [^-]*PRIVATE KEY-----.*?(?:-----END [^-]*PRIVATE KEY-----|$)", re.S), "***"),
     (re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"), "***"),
@@ -85,6 +86,10 @@ class Conflict(CallError):
     """Another writer, or another object under the same name."""
 
 
+class Untrusted(CallError):
+    """Somebody answered whose certificate is not trusted, so nothing is known of who it is."""
+
+
 class NoAnswer(CallError):
     """Nobody answered within the time allowed."""
 
@@ -110,6 +115,8 @@ def call_error(verb: str, what: str, status: int | None, detail: str, retry_afte
         return Missing(said, "Look whether it was removed or never made.", status=status)
     if status in (409, 412):
         return Conflict(said, "Look who else writes it.", status=status)
+    if status is None and _UNTRUSTED.search(detail):
+        return Untrusted(said, "Look whose certificate answers there, and whether the connection holds the right authority.")
     if status is None:
         return NoAnswer(said, "Look whether the service is up and can be reached from the worker.", transient=True)
     return CallError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -10,7 +11,7 @@ import urllib3
 
 from dalp_dr.errors import FactError, RefusedError
 from dalp_dr_airflow.hooks import errors
-from dalp_dr_airflow.hooks.errors import CallError, Conflict, Denied, Missing, NoAnswer, RetryPolicy
+from dalp_dr_airflow.hooks.errors import CallError, Conflict, Denied, Missing, NoAnswer, RetryPolicy, Untrusted
 from fake_s3 import client_error
 
 
@@ -73,6 +74,7 @@ def test_a_denial_names_the_missing_right() -> None:
         (client_error(404, "NoSuchKey"), Missing),
         (urllib3.exceptions.ReadTimeoutError(urllib3.HTTPConnectionPool("h"), "/", "late"), NoAnswer),
         (ConnectionResetError("reset"), NoAnswer),
+        (ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"), Untrusted),
         (TimeoutError("late"), NoAnswer),
     ],
 )

@@ -74,6 +74,7 @@ def test_routes_are_read_as_the_kernel_writes_them() -> None:
         "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
         "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
         "eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
+        "*\t0000FA0A\t00000000\t0201\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
         "dalp-k8s\t0000600A\t0100FA0A\t0003\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
     )
     assert machine._routes(table) == (("192.0.2.0/24", "eth0"),)
