@@ -190,10 +190,8 @@ def test_versions_that_cannot_be_listed_are_not_no_versions(store: Lab, monkeypa
 
 def test_a_body_that_is_cut_is_not_a_shorter_object(store: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     with WeatherHere(store.s3_endpoint, Rule("GET", "/uploads/1", cut_after=500)) as proxy:
-        hook = hook_through(proxy, store, monkeypatch)
-        for ask in (hook.read, hook.digest):
-            with pytest.raises(CallError):
-                ask(BUCKETS["documents"], "uploads/1")
+        answer = hook_through(proxy, store, monkeypatch).read(BUCKETS["documents"], "uploads/1")
+    assert answer == {"key": "uploads/1", "version_id": None, "error": "no answer"}
 
 
 @pytest.mark.parametrize(("days", "works"), [(-1, False), (1, True)], ids=["expired", "valid"])
