@@ -259,6 +259,8 @@ def test_the_cluster_is_lost_and_everything_comes_back_elsewhere(lab: Lab) -> No
     assert not lab.kubeconfig.exists()
     asked = {a["what"]: a["outcome"] for r in drill.records() if r["kind"] == "cluster_loss" for a in r["facts"]["asked"]}
     assert len(asked) == len(NAMESPACES) + 2 and set(asked.values()) == {"no_answer"}
+    switch = next(r["facts"] for r in drill.records() if r["kind"] == "route_switch")
+    assert switch["switched_at"] and switch["back_at"]
     escrow = next(r["facts"] for r in drill.records() if r["kind"] == "escrow")
     assert {n["name"] for n in escrow["needed"]} >= {"dalp-tls", "dalp-signer"}, "also what no backup holds"
     mails = sorted((lab.folder / "mail").glob("*.eml"))

@@ -52,7 +52,7 @@ def parse(words: Sequence[str]) -> Options:
     parser.add_argument("--value", help="the target of --policy timestamp, RFC 3339 or `now`, or the seed of --policy random")
     parser.add_argument("--surfaces", default="", metavar="A,B", help="the surfaces of --drill surface")
     parser.add_argument("--keep-sandbox", action="store_true")
-    parser.add_argument("--route-switch", action="store_true", help="rehearse the route switch")
+    parser.add_argument("--route-switch", action="store_true", help="rehearse the route switch (the annual test always does)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be created; create nothing")
     parser.add_argument("--no-mend", dest="mend", action="store_false", help="leave the lab broken")
     parser.add_argument("--no-backup", dest="backup", action="store_false", help="use the backups that are there")
@@ -71,7 +71,7 @@ def parse(words: Sequence[str]) -> Options:
         value=found.value,
         surfaces=_names(found.surfaces),
         keep_sandbox=found.keep_sandbox,
-        route_switch=found.route_switch,
+        route_switch=found.route_switch or found.drill == "annual",
         dry_run=found.dry_run,
         crashes=_names(found.crash),
         mend=found.mend,

@@ -87,7 +87,7 @@ def form(surfaces: bool = False, separate: bool = False) -> dict[str, Param]:
     }
     if not surfaces:
         fields["route_switch"] = Param(
-            False,
+            separate,
             type="boolean",
             title="Rehearse the route switch",
             description="Move the drill's public hosts to the restored stack and back; only such a drill earns a claim",

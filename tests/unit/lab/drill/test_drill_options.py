@@ -110,3 +110,8 @@ def test_a_run_of_a_lab_that_is_gone_is_ended() -> None:
     start.drill(airflow, options.parse([]), parsed_since=SINCE, lab_since=SINCE, sleep=still)  # type: ignore[arg-type]
     assert airflow.ended == ["manual__1"]
     assert len(airflow.triggered) == 1
+
+
+@pytest.mark.parametrize(("words", "asked"), [([], False), (["--route-switch"], True), (["--drill", "annual"], True)])
+def test_the_annual_test_always_switches_the_route(words: list[str], asked: bool) -> None:
+    assert options.conf(options.parse(words))["route_switch"] is asked
