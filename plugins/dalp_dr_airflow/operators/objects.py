@@ -35,7 +35,7 @@ class ObjectShardsOperator(DrillOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         drill = Drill.open(context)
         if not self.in_scope(drill):
-            return []
+            return [{}]  # one idle task: what is mapped over nothing is skipped, and all that comes after it too
         found = [s for bucket in drill.plan.environment.object_storage for s in self.of(drill, bucket)]
         for shard in found:
             self.log.info("%s: %s in %d ranges", shard.subject, shard.prefix, len(shard.parts))
@@ -124,7 +124,7 @@ class ObjectVersionsOperator(DrillOperator):
         ]
 
     def one(self, drill: Drill, bucket: Any) -> Gathered:
-        planned = [shards.shard_from(sent) for sent in self.shards or ()]
+        planned = [shards.shard_from(sent) for sent in self.shards or () if sent]
         found, errors = facts.usable_shards(drill.records(), bucket.name, planned)
         documents = drill.sql("documents")["documents"]
         alone = facts.left_over(facts.rows_of(bucket.name, documents), [s.shard for s in found])
