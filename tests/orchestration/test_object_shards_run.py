@@ -10,6 +10,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from dalp_dr import naming
+from dalp_dr_airflow.operators.base import DrillOperator
 from dalp_dr_airflow.task_groups import flow
 from fake_outside import Outside
 from test_object_shards import Store, store  # noqa: F401  # a fixture
@@ -69,3 +70,9 @@ def test_the_join_runs_and_fails_when_no_shard_was_planned(
     monkeypatch.setattr(Store, "folders", broken)
     found = states("objects_unplanned")
     assert found[SHARDS, -1] == "failed" and found[JOIN, -1] == "failed", found
+
+
+def test_a_check_of_other_surfaces_skips_nothing(dagbag: Any, outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow skips what is mapped over nothing, and all that comes after it."""
+    monkeypatch.setattr(DrillOperator, "in_scope", lambda self, drill: False)
+    assert set(states("objects_unasked").values()) == {"success"}
