@@ -43,6 +43,17 @@ def parts() -> list[str]:
     return found + [f"dags/{f.name}" for f in sorted((ROOT / "dags").glob("*.py"))]
 
 
+def twice(text: str) -> list[str]:
+    """First cells of table rows that stand in it more than once; a table's head may come again."""
+    cells = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
+    return sorted({cell for cell in cells if cells.count(cell) > 1} - {"part", "the page says"})
+
+
+def test_the_map_names_each_place_once() -> None:
+    assert twice(MAP) == []
+    assert twice("| part | x |\n| `a` | one |\n| part | y |\n| `a` | two |") == ["`a`"]
+
+
 def test_a_make_command_in_a_document_exists() -> None:
     used = {
         (page.name, t) for page in PAGES for block in code_blocks(page.read_text()) for t in re.findall(r"^\s*make ([a-z-]+)", block, re.M)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from dalp_dr.evidence.store import FolderStore
 from dalp_dr.timing.provenance import ProvenanceFacts
 from dalp_dr_airflow import fence
 from dalp_dr_airflow.audit import code_digest
+from dalp_dr_lab import buckets, processes, servers
+from dalp_dr_lab.lab import Lab
 from fake_outside import Outside, an_outside
 from fake_run import FakeRun
 from synthetic_drill import CATALOGUE, KEY, a_plan, a_record, good_records, private_pem
@@ -76,3 +79,20 @@ def good_run(run: FakeRun) -> FakeRun:
 def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outside:
     """A drill with the whole catalogue, evidence in a folder, and fakes of everything else."""
     return an_outside(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The lab's object store alone: a real SeaweedFS with the lab's buckets and identities; neither root nor cluster."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DALP_DR_HOME", str(tmp_path_factory.mktemp("home")))
+        environment.setenv("LAB_HOST_ADDRESS", "127.0.0.1")
+        found = Lab.load()
+        servers.start_weed(found)
+        try:
+            buckets.ensure(found)
+            buckets.wait_writable(found)
+            yield found
+        finally:
+            servers.stop(found)
+            assert not processes.alive(found.folder)

@@ -19,7 +19,6 @@ from dalp_dr_airflow.hooks.kubernetes_api import KubernetesApi
 from dalp_dr_airflow.hooks.kubernetes_source import SourceKubernetesHook
 from dalp_dr_airflow.hooks.object_versions import ObjectVersionHook
 from dalp_dr_airflow.hooks.s3 import ATTEMPTS
-from dalp_dr_lab import buckets, processes, servers
 from dalp_dr_lab.cluster import lifecycle
 from dalp_dr_lab.cluster.settings import Cluster
 from dalp_dr_lab.lab import BUCKETS, Lab
@@ -131,22 +130,11 @@ def test_a_right_taken_away_in_the_middle_is_named(api: WeatherHere) -> None:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def store(object_store: Lab) -> Lab:
     """SeaweedFS with a few versions of a few documents."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("DALP_DR_HOME", str(tmp_path_factory.mktemp("home")))
-        environment.setenv("LAB_HOST_ADDRESS", "127.0.0.1")
-        found = Lab.load()
-        servers.start_weed(found)
-        try:
-            buckets.ensure(found)
-            buckets.wait_writable(found)
-            for number in range(4):
-                found.s3("admin").put_object(Bucket=BUCKETS["documents"], Key=f"uploads/{number % 2}", Body=bytes([number]) * 2000)
-            yield found
-        finally:
-            servers.stop(found)
-            assert not processes.alive(found.folder)
+    for number in range(4):
+        object_store.s3("admin").put_object(Bucket=BUCKETS["documents"], Key=f"uploads/{number % 2}", Body=bytes([number]) * 2000)
+    return object_store
 
 
 def hook_through(proxy: WeatherHere, store: Lab, monkeypatch: pytest.MonkeyPatch) -> ObjectVersionHook:

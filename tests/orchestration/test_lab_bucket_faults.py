@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from dalp_dr import catalogue
 from dalp_dr.model.check import Verdict
 from dalp_dr.object_storage import facts
-from dalp_dr_lab import buckets, processes, servers
 from dalp_dr_lab.faults import object_storage
 from dalp_dr_lab.lab import BUCKETS, Lab
 from sandbox_sample import PLAN
@@ -21,19 +19,8 @@ FAULTS = {fault.name: fault for fault in object_storage.FAULTS}
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("DALP_DR_HOME", str(tmp_path_factory.mktemp("home")))
-        environment.setenv("LAB_HOST_ADDRESS", "127.0.0.1")
-        found = Lab.load()
-        servers.start_weed(found)
-        try:
-            buckets.ensure(found)
-            buckets.wait_writable(found)
-            yield found
-        finally:
-            servers.stop(found)
-            assert not processes.alive(found.folder)
+def lab(object_store: Lab) -> Lab:
+    return object_store
 
 
 def verdicts(lab: Lab) -> dict[str, Verdict]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from botocore.exceptions import ClientError
 
-from dalp_dr_lab import buckets, processes, servers
+from dalp_dr_lab import buckets
 from dalp_dr_lab.lab import BUCKETS, Lab
 
 pytestmark = pytest.mark.lab
@@ -18,19 +16,8 @@ READABLE = {**{name: (kind,) for name, kind in WRITERS.items()}, **READERS}
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("DALP_DR_HOME", str(tmp_path_factory.mktemp("home")))
-        environment.setenv("LAB_HOST_ADDRESS", "127.0.0.1")
-        found = Lab.load()
-        servers.start_weed(found)
-        try:
-            buckets.ensure(found)
-            buckets.wait_writable(found)
-            yield found
-        finally:
-            servers.stop(found)
-            assert not processes.alive(found.folder)
+def lab(object_store: Lab) -> Lab:
+    return object_store
 
 
 def _code(call: object, **words: object) -> str:

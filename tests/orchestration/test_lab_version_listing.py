@@ -6,7 +6,6 @@ Whoever proves another store gives it a fixture of its own: the sentences below 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +14,6 @@ import pytest
 from dalp_dr.object_storage import shards
 from dalp_dr.object_storage.listing import KeyRange
 from dalp_dr_airflow.hooks.version_listing import VersionListing
-from dalp_dr_lab import buckets, processes, servers
 from dalp_dr_lab.lab import BUCKETS, Lab
 
 pytestmark = pytest.mark.lab
@@ -26,19 +24,8 @@ MANY = 1100  # more than one page
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("DALP_DR_HOME", str(tmp_path_factory.mktemp("home")))
-        environment.setenv("LAB_HOST_ADDRESS", "127.0.0.1")
-        found = Lab.load()
-        servers.start_weed(found)
-        try:
-            buckets.ensure(found)
-            buckets.wait_writable(found)
-            yield found
-        finally:
-            servers.stop(found)
-            assert not processes.alive(found.folder)
+def lab(object_store: Lab) -> Lab:
+    return object_store
 
 
 @pytest.fixture(scope="module")
