@@ -9,7 +9,7 @@ from functools import cached_property
 import msgspec
 
 from dalp_dr import catalogue
-from dalp_dr.model.check import Check, CheckResult, Stage, inconclusive
+from dalp_dr.model.check import Check, CheckResult, Stage, failed, inconclusive
 from dalp_dr.model.plan import DrillPlan
 from dalp_dr.model.record import Record, RecordKind
 
@@ -130,10 +130,25 @@ class Dossier:
                 decoded[record.name] = self.known_kinds[check.kind].decode(record.facts)
         except (msgspec.ValidationError, TypeError, ValueError) as error:
             return inconclusive(f"facts of kind {check.kind}", f"the facts do not decode: {error}")
+        if wrong := self._not_derived(check.kind, decoded[record.name]):
+            return failed("figures that follow from the other records", f"{len(wrong)} do not", wrong)
         try:
             return check.judge(decoded[record.name], self.plan)
         except Exception as error:
             return inconclusive("a judgement", f"the check itself failed: {type(error).__name__}: {error}")
+
+    def _not_derived(self, kind: str, facts: object) -> list[str]:
+        """What is stated otherwise than the other records say: a figure is never believed because a record states it."""
+        derive = self.known_kinds[kind].derived
+        if derive is None:
+            return []
+        try:
+            anew = derive(self.plan, self.records)
+        except Exception as error:
+            return [f"they cannot be computed: {type(error).__name__}: {error}"]
+        return [
+            f"{name} is {stated}, the records give {value}" for name, value in anew.items() if (stated := getattr(facts, name)) != value
+        ]
 
     def seed_rows(self) -> tuple[SeedRow, ...]:
         """The seven rows in the seed's order; a row is filled when each of its subjects has a record with facts."""

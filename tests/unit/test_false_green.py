@@ -289,3 +289,50 @@ def test_a_transfer_of_a_token_that_no_request_names_is_lost_too() -> None:
     nodes = {"primary": node, "secondary": node}
     assert in_flight.facts_from(sandbox_sample.PLAN, [], checkpoint, nodes).operations_lost == 0
     assert in_flight.facts_from(sandbox_sample.PLAN, [], checkpoint, nodes, [{"address": fake_node.TOKEN}]).operations_lost == 1
+
+
+# ---- a real green bundle, damaged in every place
+
+EXAMPLE = bundle.read(Path(__file__).resolve().parents[2] / "docs/example/bundle").dossier()
+TOLD_ONLY = {"software"}  # kinds that no check asks for
+
+
+def decided(records: list[Record]) -> decide.Decision:
+    return decide.propose(Dossier(EXAMPLE.plan, tuple(records))).decision
+
+
+@pytest.mark.parametrize("name", [r.name for r in EXAMPLE.records if r.kind not in TOLD_ONLY])
+def test_a_record_that_is_lost_or_without_facts_is_not_ready(name: str) -> None:
+    rest = [r for r in EXAMPLE.records if r.name != name]
+    record = next(r for r in EXAMPLE.records if r.name == name)
+    assert decided([*rest, record]) is decide.Decision.READY
+    assert decided(rest) is decide.Decision.FIX
+    assert decided([*rest, replace(record, facts=None, error="no answer")]) is decide.Decision.FIX
+
+
+FIGURES = {
+    "rto_seconds": 0.0,
+    "rtt_seconds": 0.0,
+    "rpo_seconds": 0.0,
+    "rpo_by_surface": {},
+    "services_healthy_seconds": 1.0,
+    "business_rpo": None,
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_that_the_other_records_do_not_give_is_not_believed(name: str) -> None:
+    """RTO and RPO are what claims publish; a record that states better ones makes nothing ready."""
+    timing = next(r for r in EXAMPLE.records if r.kind == "timing")
+    better = replace(timing, facts={**(timing.facts or {}), name: FIGURES[name]})
+    proposal = decide.propose(Dossier(EXAMPLE.plan, tuple(better if r is timing else r for r in EXAMPLE.records)))
+    assert proposal.decision is decide.Decision.FIX
+    assert {r.verdict for r in proposal.reasons if r.check == "rto_met"} == {Verdict.FAIL}
+    assert any(name in finding for r in proposal.reasons for finding in r.findings)
+
+
+def test_figures_that_cannot_be_computed_are_not_believed() -> None:
+    """The record they come from has facts of another shape."""
+    broken = [replace(r, facts={**(r.facts or {}), "polls": "many"}) if r.kind == "application_health" else r for r in EXAMPLE.records]
+    proposal = decide.propose(Dossier(EXAMPLE.plan, tuple(broken)))
+    assert any("cannot be computed" in finding for r in proposal.reasons if r.check == "rto_met" for finding in r.findings)

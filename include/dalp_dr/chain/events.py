@@ -342,6 +342,8 @@ def judge_ranges(facts: EventFacts, plan: DrillPlan) -> CheckResult:
     unsure = [*doubt, *facts.errors]
     if facts.node_hash != facts.pinned_hash:
         unsure.append(f"{facts.node}: block {facts.pinned_number} is {facts.node_hash or 'unknown'}, the index has {facts.pinned_hash}")
+    if not facts.different and facts.index_transfers != facts.chain_transfers:
+        unsure.append(f"{facts.index_transfers} transfers against {facts.chain_transfers}, and no range differs: not all was compared")
     if not facts.index_transfers and not facts.chain_transfers:
         unsure.append("there is no transfer on either side")
     return inconclusive(expected, seen, [*unsure, *wrong]) if unsure else expect(not facts.different, expected, seen)

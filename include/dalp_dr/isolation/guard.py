@@ -122,6 +122,9 @@ def sandbox_is_not_source(facts: Guard, plan: DrillPlan) -> CheckResult:
         for mark in PRODUCTION_MARKS
         if mark in n.labels or mark in n.annotations
     ]
+    planned = {n.name for n in plan.environment.source.namespaces}, {plan.namespace(role) for role in plan.roles}
+    if not wrong and (set(facts.source_namespaces), set(facts.sandbox_namespaces)) != planned:
+        return inconclusive(expected, "other namespaces were compared than those of the plan")
     observed = f"source {facts.source_cluster_uid or 'lost'}, sandbox {facts.sandbox_cluster_uid}: {', '.join(facts.sandbox_namespaces)}"
     return expect(not wrong, expected, observed, wrong)
 

@@ -164,8 +164,9 @@ def judge_nothing_ran(facts: HeldPods, plan: DrillPlan) -> CheckResult:
     ]
     if findings:
         return expect(False, expected, f"{len(findings)} signs of production code that ran", findings)
-    if facts.expected and not facts.pods and not facts.started:
-        return inconclusive(expected, f"none of {len(facts.expected)} restored pods was seen", facts.expected)
+    services = [s.name for s in plan.environment.services if s.role == facts.role]
+    if (facts.expected or services) and not facts.pods and not facts.started:
+        return inconclusive(expected, f"none of {len(facts.expected)} restored pods was seen", facts.expected or services)
     gone = sorted(set(facts.expected) - {p.name for p in facts.pods})
     seen = f"{len(facts.pods)} pods held, {len(facts.started)} starts of waiting and holding containers"
     return expect(True, expected, seen + (f"; {len(gone)} pods of the backup were not seen and started nothing" if gone else ""))

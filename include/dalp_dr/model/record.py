@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,7 @@ class RecordKind:
     """A kind of record: the dataclass of its facts, and which subjects a drill must have a record of.
 
     `seed_row` is the row of the seed's table "restore evidence to keep" that this kind is, if it is one of the seven.
+    `derived`: fields of the facts that follow from the plan and the other records, computed anew; stated ones must be the same.
     """
 
     name: str
@@ -75,6 +76,7 @@ class RecordKind:
     stage: str
     subjects: Callable[[DrillPlan], tuple[str, ...]] = one
     seed_row: str | None = None
+    derived: Callable[[DrillPlan, Iterable[Record]], Mapping[str, Any]] | None = None
 
     def decode(self, facts: dict[str, Any]) -> Any:
         """The typed facts. Raises msgspec.ValidationError."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dalp_dr.model.check import CheckResult, expect
+from dalp_dr.model.check import CheckResult, expect, inconclusive
 from dalp_dr.model.plan import DrillPlan
 
 CLEARED, MARKED = "cleared", "marked"
@@ -158,6 +158,8 @@ def _tasks(said: Mapping[str, Any]) -> Iterator[str]:
 
 
 def judge_nothing_marked(facts: RunAudit, plan: DrillPlan) -> CheckResult:
+    if not facts.attempts:
+        return inconclusive("no task or run set to a state by hand", "Airflow told of no task of this run")
     marked = [c for c in facts.changes if c.what == MARKED]
     known = {task for change in marked for task in change.tasks}
     found = [f"{c.user} set {_named(c)} to {c.state} at {c.at}" for c in marked]

@@ -8,7 +8,7 @@ from dalp_dr.timing import audit, measure, provenance
 
 KINDS: tuple[RecordKind, ...] = (
     RecordKind("provenance", provenance.ProvenanceFacts, "plan"),
-    RecordKind("timing", measure.TimingFacts, "measure"),
+    RecordKind("timing", measure.TimingFacts, "measure", derived=measure.figures),
     RecordKind("run_audit", audit.RunAudit, "plan"),  # about the run itself: it does not say that a later stage was reached
     RecordKind("attempt", provenance.AttemptFacts, "plan", lambda plan: ()),
 )

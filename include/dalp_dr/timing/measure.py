@@ -119,6 +119,13 @@ def measure(plan: DrillPlan, records: Iterable[Record]) -> TimingFacts:
     )
 
 
+def figures(plan: DrillPlan, records: Iterable[Record]) -> dict[str, Any]:
+    """What a drill is judged and quoted by, from its records alone."""
+    anew = measure(plan, records)
+    names = ("rto_seconds", "rtt_seconds", "rpo_seconds", "rpo_by_surface", "services_healthy_seconds", "business_rpo", "orders_broken")
+    return {name: getattr(anew, name) for name in names}
+
+
 def _since(plan: DrillPlan, moment: str | None) -> float | None:
     return None if moment is None else round((utc(moment) - utc(plan.asked_at)).total_seconds(), 3)
 

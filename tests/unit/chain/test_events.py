@@ -174,6 +174,13 @@ def test_an_index_without_transfers_proves_nothing() -> None:
     assert events.judge_ranges(read([], a_node([]), a_node([])).facts, PLAN).verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("changed", [{"chain_transfers": 0}, {"chain_transfers": None}, {"index_transfers": 0}], ids=str)
+def test_counts_that_differ_while_no_range_does_prove_nothing(changed: dict[str, Any]) -> None:
+    facts = read().facts
+    assert events.judge_ranges(facts, PLAN).verdict is Verdict.PASS
+    assert events.judge_ranges(replace(facts, **changed), PLAN).verdict is Verdict.INCONCLUSIVE
+
+
 def test_another_block_at_the_checkpoint_is_no_pass() -> None:
     facts = read(primary=a_node(branch_from=1_000), secondary=a_node(branch_from=1_000)).facts
     assert events.judge_ranges(facts, PLAN).verdict is Verdict.INCONCLUSIVE

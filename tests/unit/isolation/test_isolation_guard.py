@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,6 +52,13 @@ def test_the_same_namespace_on_both_sides_is_found_whatever_the_addresses_say() 
     findings = "\n".join(guard.sandbox_is_not_source(facts, PLAN).findings)
     assert "dalp is source and sandbox at once" in findings
     assert "does not begin with dalp-drill-" in findings
+
+
+@pytest.mark.parametrize("names", ["source_namespaces", "sandbox_namespaces"])
+def test_nothing_is_proven_by_comparing_nothing(names: str) -> None:
+    good = guard.Guard("c-1", "c-1", tuple(n.name for n in PLAN.environment.source.namespaces), tuple(map(PLAN.namespace, PLAN.roles)), ())
+    assert guard.sandbox_is_not_source(good, PLAN).verdict is Verdict.PASS
+    assert guard.sandbox_is_not_source(replace(good, **{names: ()}), PLAN).verdict is Verdict.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,3 +118,9 @@ def test_a_rerun_keeps_what_was_seen_before_the_pods_were_removed() -> None:
 def test_a_pod_that_had_ended_in_the_backup_is_not_expected() -> None:
     backed_up = [{"metadata": {"name": "dalp-rates-1"}, "status": {"phase": "Succeeded"}}]
     assert held.facts_from(PLAN, "app", backed_up, [], []).expected == ()
+
+
+def test_a_namespace_with_services_in_which_no_pod_was_seen_proves_nothing() -> None:
+    nothing = held.HeldPods("app", "x", (), (), ())
+    assert held.judge_nothing_ran(nothing, PLAN).verdict is Verdict.INCONCLUSIVE
+    assert held.judge_nothing_ran(replace(nothing, role="other"), PLAN).verdict is Verdict.PASS, "no service runs there"

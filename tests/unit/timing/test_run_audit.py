@@ -14,7 +14,9 @@ from synthetic_drill import a_plan
 
 PLAN = a_plan()
 DAG, RUN = PLAN.dag_id, PLAN.run_id
-CLEAN = audit.RunAudit("viewer", (), (), "c" * 64, "c" * 64, PLAN.environment_digest, PLAN.environment_digest)
+CLEAN = audit.RunAudit(
+    "viewer", (), (audit.Attempts("plan.freeze", 1, "success", ""),), "c" * 64, "c" * 64, PLAN.environment_digest, PLAN.environment_digest
+)
 
 
 def row(event: str, extra: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
@@ -99,6 +101,7 @@ JUDGED = {
     "a clear without": (replace(CLEAN, changes=(replace(CLEARED, reason=" "),)), {"reruns_explained"}),
     "marked": (replace(CLEAN, changes=(replace(CLEARED, what=audit.MARKED, state="success"),)), {"no_task_marked"}),
     "marked by a request that leaves no name": (replace(CLEAN, silent=("verify.volumes",)), {"no_task_marked"}),
+    "Airflow told of no task": (replace(CLEAN, attempts=()), {"no_task_marked"}),
     "code edited": (replace(CLEAN, code_now="d" * 64), {"code_unchanged"}),
     "code not recorded": (replace(CLEAN, code_then="", code_now=""), {"code_unchanged"}),
     "environment edited": (replace(CLEAN, environment_now="d" * 64), {"code_unchanged"}),
